@@ -2,6 +2,7 @@
 
 from codegym.errors import CodegymError, DatasetError, SandboxError, SandboxUnavailable, TaskError
 from codegym.judge import Judge, Status, Verdict
+from codegym.registration import register_all
 from codegym.sandbox.base import FakeSandbox, Limits
 from codegym.task import AssertCheck, CallCheck, StdinCheck, Task
 
@@ -21,3 +22,5 @@ __all__ = [
     "TaskError",
     "Verdict",
 ]
+
+register_all()

@@ -3,6 +3,9 @@
     CodegymError
     ├── DatasetError        a row of a data set cannot be read (names file, line and field)
     ├── TaskError           a task contradicts itself
+    ├── InvalidAction       an action is not one of the action space: nothing has changed, step again with a right one
+    ├── LineScorerError     a line scorer did not give one finite number for each line
+    ├── ReplayError         an episode cannot be recorded, or a file is not one of recorded episodes
     └── SandboxError        the machine failed, not the program: never a verdict, never a zero reward
         └── SandboxUnavailable   this kind of sandbox cannot work here at all; the message says what is missing
 
@@ -22,6 +25,18 @@ class DatasetError(CodegymError, ValueError):
 
 class TaskError(CodegymError, ValueError):
     """A task that contradicts itself, for example one without checks."""
+
+
+class InvalidAction(CodegymError, ValueError):
+    """An action that is not in the action space; the episode stands where it stood."""
+
+
+class LineScorerError(CodegymError, RuntimeError):
+    """A line scorer that broke its contract."""
+
+
+class ReplayError(CodegymError, ValueError):
+    """An episode that cannot be recorded or played again."""
 
 
 class SandboxError(CodegymError, RuntimeError):

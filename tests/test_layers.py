@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {"torch", "transformers", "docker", "datasets", "ray"}
+HEAVY = {"torch", "transformers", "tokenizers", "docker", "datasets", "ray", "PIL", "jinja2", "stable_baselines3", "trl"}
 BOX = "codegym.sandbox.box"
+FACTS = ("codegym.errors", "codegym.task", "codegym.judge", "codegym.lines")
 # module -> all of codegym that it may import; a name stands for its submodules too
 MAY_IMPORT = {
     "codegym.errors": (),
@@ -26,6 +27,16 @@ MAY_IMPORT = {
     BOX: (BOX,),
     "codegym.datasets": ("codegym.errors", "codegym.task", "codegym.datasets"),
     "codegym.judge": ("codegym.errors", "codegym.task", "codegym.comparison", "codegym.sandbox"),
+    "codegym.lines": (),
+    "codegym.tokenizers": ("codegym.errors", "codegym.tokenizers"),
+    "codegym.completable": ("codegym.errors", "codegym.lines"),
+    "codegym.prm.base": ("codegym.task",),
+    "codegym.synth": ("codegym.errors", "codegym.task", "codegym.synth"),
+    "codegym.facts": ("codegym.task", "codegym.judge", "codegym.lines"),
+    "codegym.dynamics": (*FACTS, "codegym.facts", "codegym.prm.base", "codegym.tokenizers"),
+    "codegym.states": (*FACTS, "codegym.facts", "codegym.dynamics"),
+    "codegym.rewards": (*FACTS, "codegym.facts", "codegym.rewards"),
+    "codegym.render": (*FACTS, "codegym.facts", "codegym.render"),
 }
 
 

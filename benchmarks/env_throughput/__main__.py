@@ -1,0 +1,179 @@
+"""Speed of the environment beside RL4LMs' ``TextGenEnv`` and, as the floor of the API, Gymnasium's CartPole.
+
+    git clone https://github.com/allenai/RL4LMs ../RL4LMs
+    python -m benchmarks.env_throughput --rl4lms ../RL4LMs --out env.json
+
+One process, no model, a sandbox that answers at once. Every round measures every row once, from another row on; ratios
+are taken round by round. Before the first round each row runs through one program in every slot, which is not counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import importlib.util
+import json
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.env_throughput import by_rl4lms
+from benchmarks.env_throughput.actions import tokens_per_line
+from benchmarks.env_throughput.memory import measure_memory
+from benchmarks.env_throughput.results import Rates, find_goals
+from benchmarks.env_throughput.runners import Run, open_run
+from benchmarks.env_throughput.settings import LENGTH, LONG, SHORT, Setting, all_settings
+from benchmarks.sandbox.__main__ import describe_machine
+from benchmarks.sandbox.results import Goal, Spread
+
+MIB = 1 << 20
+SLOTS_HELD = (16, 64, 256, 1024)
+LENGTHS_HELD = (LENGTH, LONG)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one run."""
+
+    rl4lms: Path | None = None
+    """A clone of github.com/allenai/RL4LMs, bare or not; without it its rows are left out."""
+    rounds: int = 5
+    seconds: float = 0.3
+    """Of one row in one round."""
+    only: str = ""
+    """Only rows whose title has this in it, for example "RL4LMs" or "copy=False"."""
+    quick: bool = False
+    """Few rows, two short rounds: to see that it runs."""
+    out: Path | None = None
+    """File for the results as JSON."""
+
+
+def choose(config: Config) -> tuple[list[Setting], list[str]]:
+    """The rows, and why others are left out."""
+    settings = all_settings((SHORT, LENGTH), (1, 16, 256)) if config.quick else all_settings()
+    settings = [setting for setting in settings if config.only in str(setting)]
+    missing = []
+    if config.rl4lms is None:
+        missing.append("RL4LMs: its repository is not at hand, see --rl4lms")
+    missing += [f"RL4LMs: {name} is not installed" for name in ("torch",) if not importlib.util.find_spec(name)]
+    if missing:
+        settings = [setting for setting in settings if not setting.env.startswith("RL4LMs")]
+    elif not importlib.util.find_spec("stable_baselines3"):
+        missing.append("RL4LMs, processes: stable_baselines3 is not installed")
+        settings = [setting for setting in settings if setting.env != "RL4LMs, processes"]
+    return settings, missing
+
+
+def measure(settings: list[Setting], config: Config) -> Rates:
+    """Token steps per second of each row, by round."""
+    rates: Rates = {setting: [] for setting in settings}
+    with ExitStack() as stack:
+        rl4lms = by_rl4lms.load(config.rl4lms) if any(s.env.startswith("RL4LMs") for s in settings) else None
+        runs = {setting: open_run(setting, rl4lms, stack) for setting in settings}
+        console = Console(stderr=True)
+        steps = {
+            setting: warm_up(setting, run, config.seconds, config.rounds)
+            for setting, run in track(runs.items(), "warming up", console=console)
+        }
+        for number in track(range(config.rounds), "rounds", console=console):
+            gc.collect()
+            turn = number * len(settings) // config.rounds
+            for setting in settings[turn:] + settings[:turn]:
+                rates[setting].append(steps[setting] * (setting.slots or 1) / runs[setting](steps[setting]))
+    return rates
+
+
+def warm_up(setting: Setting, run: Run, seconds: float, rounds: int) -> int:
+    """Steps of one round: about so many seconds, and whole programs where all end at once."""
+    if setting.env == "RL4LMs" and setting.length == LONG:  # seconds for a program: one is spread over all rounds
+        return LONG // rounds
+    steps = setting.length or 1
+    taken = run(steps)
+    while taken < seconds / 4:
+        steps *= 4
+        taken = run(steps)
+    wanted = seconds / taken * steps
+    whole = setting.length > 0 and (not setting.slots or setting.in_phase)
+    return math.ceil(wanted / setting.length) * setting.length if whole else math.ceil(wanted)
+
+
+def show(rates: Rates, console: Console) -> None:
+    table = Table(title="steps per second: median (min..max) over the rounds")
+    for title in ("environment", "slots", "length", "tokenizer", "steps/s", "µs a step"):
+        table.add_column(title, justify="left" if title == "environment" else "right")
+    for setting, found in rates.items():
+        spread = Spread.of(found)
+        slots, length = (str(setting.slots) if setting.slots else "single"), str(setting.length or "")
+        vocabulary = "" if setting.env in ("CartPole", "copy") else setting.vocabulary
+        table.add_row(setting.title, slots, length, vocabulary, spread.show(), f"{1e6 / spread.median:,.2f}")
+    console.print(table)
+
+
+def show_memory(memory: dict[int, dict[int, int]], console: Console) -> None:
+    for length, taken in memory.items():
+        cells = ", ".join(
+            f"{n} slots {held / MIB:,.1f} MiB ({held / n / 1024:,.1f} KiB a slot)" for n, held in taken.items()
+        )
+        console.print(f"memory at length {length}: {cells}", highlight=False)
+
+
+def main(config: Config) -> None:
+    if config.quick:
+        config = dataclasses.replace(config, rounds=2, seconds=0.05)
+    settings, missing = choose(config)
+    console = Console(width=150)
+    machine = describe_machine()
+    facts = {
+        "tokens per line": {
+            f"{vocabulary}{', new lines' * new}": round(tokens_per_line(vocabulary, new), 1)
+            for vocabulary in ("bytes", "bpe")
+            for new in (False, True)
+        },
+        "left out": missing,
+        "rl4lms": {"commit": by_rl4lms.revision(config.rl4lms), "shims": by_rl4lms.SHIMS} if config.rl4lms else None,
+    }
+    console.print(f"{machine['cores']} cores, {machine['processor']}, Python {machine['python']}", highlight=False)
+    console.print(
+        f"load before the run {machine['load'][0]:.2f}; tokens per line {facts['tokens per line']}", highlight=False
+    )
+    rates = measure(settings, config)
+    memory = (
+        {}
+        if config.only
+        else measure_memory(*(((4, 16, 64), (SHORT,)) if config.quick else (SLOTS_HELD, LENGTHS_HELD)))
+    )
+    show(rates, console)
+    show_memory(memory, console)
+    for line in missing:
+        console.print(f"left out: {line}", highlight=False)
+    if any(setting.env.startswith("RL4LMs") for setting in settings):
+        console.print("RL4LMs runs unchanged; stand-ins:", *by_rl4lms.SHIMS, sep="\n  ", highlight=False)
+    goals = find_goals(rates, memory)
+    for goal in goals:
+        console.print(f"{'met   ' if goal.met else 'MISSED'} {goal.text}: {goal.figure}", highlight=False)
+    if config.out is not None:
+        config.out.write_text(json.dumps(as_json(machine, facts, rates, memory, goals), indent=1) + "\n")
+
+
+def as_json(
+    machine: dict[str, Any], facts: dict[str, Any], rates: Rates, memory: dict[int, dict[int, int]], goals: list[Goal]
+) -> dict[str, Any]:
+    rows = [dataclasses.asdict(setting) | {"steps_per_second": found} for setting, found in rates.items()]
+    return {
+        "machine": machine,
+        **facts,
+        "rows": rows,
+        "memory": memory,
+        "goals": [dataclasses.asdict(goal) for goal in goals],
+    }
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))

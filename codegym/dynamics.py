@@ -1,0 +1,312 @@
+"""The one implementation of the MDP: tokens go in, facts come out.
+
+Episodes live side by side in ``num_slots`` slots, so that a line scorer is asked once and the sandbox works on
+several programs for all slots of a transition; a single environment is a batch of one. A token costs a handful of
+array operations; bytes, text and lines are looked at only where a line or a program ends. A chunk is one token, one
+line or a whole completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegym.errors import LineScorerError, SandboxError
+from codegym.facts import Line, Step
+from codegym.judge import Verdict
+from codegym.lines import START, LexerState, LineKind, line_kind
+from codegym.prm.base import LineScorer, ScoreRequest
+from codegym.task import Task
+from codegym.tokenizers import Tokenizer
+
+Tokens = NDArray[np.int32]
+
+
+class Judging(Protocol):
+    """What judges finished programs: ``codegym.Judge``, or anything else with this method."""
+
+    def submit(self, task: Task, completion: str) -> Future[Verdict]:
+        """Start judging; the future holds a verdict, or a ``SandboxError`` where the machine failed."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """What is known of one program besides its tokens."""
+
+    task: Task
+    num_prompt: int
+    """Tokens of the prompt in the context."""
+    num_given: int = 0
+    """Tokens of the completion that a prefix gave."""
+    scanned: int = 0
+    """Tokens of the completion whose bytes have been looked at."""
+    unfinished: bytes = b""
+    """Bytes of the line that is not closed yet, as far as scanned."""
+    first_token: int = 0
+    """Index of the token that holds the first byte of that line."""
+    lexer: LexerState = START
+    lines: list[Line] = field(default_factory=list)
+    text: str = ""
+    """The closed lines."""
+    told: int = 0
+    """Closed lines of which a step has been told."""
+    ended: bool = False
+    budget_exhausted: bool = False
+    verdict: Future[Verdict] | None = None
+    """Set when the program has ended."""
+
+
+class CodeDynamics:
+    """Episodes of writing programs, in slots.
+
+    Args:
+        tokenizer: between text and tokens.
+        judge: judges finished programs.
+        num_slots: episodes side by side.
+        max_tokens: token budget of a completion, the end-of-sequence token included.
+        max_prompt_tokens: of a longer prompt only the last so many tokens are kept.
+        line_scorer: scores closed lines, if there is one.
+        score_at_once: score lines when they are closed, not when the program has ended.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        judge: Judging,
+        num_slots: int,
+        *,
+        max_tokens: int,
+        max_prompt_tokens: int,
+        line_scorer: LineScorer | None = None,
+        score_at_once: bool = False,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.judge = judge
+        self.max_tokens = max_tokens
+        self.max_prompt_tokens = max_prompt_tokens
+        self.line_scorer = line_scorer
+        self.score_at_once = score_at_once
+        self.tokens: Tokens = np.zeros((num_slots, max_prompt_tokens + max_tokens), np.int32)
+        """[num_slots, max_prompt_tokens + max_tokens]: prompt, then completion, then zeros."""
+        self.lengths = np.zeros(num_slots, np.int64)
+        """[num_slots]: tokens of prompt and completion."""
+        self.prompt_lengths = np.zeros(num_slots, np.int64)
+        self.episodes: list[Episode | None] = [None] * num_slots
+        self._limits = np.zeros(num_slots, np.int64)
+        self._all = np.arange(num_slots)
+        self._bytes = tuple(tokenizer.token_bytes)
+        self._eos = tokenizer.eos_token_id
+        self._notable = np.array([b"\n" in piece for piece in self._bytes])
+        self._notable[self._eos] = True
+
+    def start(self, slot: int, task: Task, prefix: Sequence[int] = ()) -> Episode:
+        """Begin an episode; ``prefix`` are tokens of the completion that are given.
+
+        Raises:
+            ValueError: the prefix has an end-of-sequence token or leaves no room for a token of the policy.
+        """
+        if len(prefix) >= self.max_tokens:
+            raise ValueError(f"a prefix of {len(prefix)} tokens leaves no room in max_tokens={self.max_tokens}")
+        if self._eos in prefix:
+            raise ValueError(f"the prefix ends the program already: token {self._eos} is the end of sequence")
+        prompt = self.tokenizer.encode(task.prompt)[-self.max_prompt_tokens :]
+        episode = Episode(task, len(prompt), num_given=len(prefix))
+        self.put(slot, episode, np.array([*prompt, *prefix], np.int32))
+        self._scan(slot, episode)
+        episode.told = len(episode.lines)
+        return episode
+
+    def put(self, slot: int, episode: Episode, context: Tokens) -> None:
+        """Set what stands in a slot; ``context`` is [length], tokens of prompt and completion."""
+        row = self.tokens[slot]
+        row[: len(context)] = context
+        row[len(context) :] = 0
+        self.lengths[slot] = len(context)
+        self.prompt_lengths[slot] = episode.num_prompt
+        self._limits[slot] = episode.num_prompt + self.max_tokens
+        self.episodes[slot] = episode
+
+    def push(self, tokens: NDArray[np.integer], slots: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+        """Append one token to each slot and return those slots where a line or the program ended by it.
+
+        Args:
+            tokens: [len(slots)], ids of the tokenizer.
+            slots: [len(slots)], slots whose program has not ended; None for all.
+        """
+        if slots is None:
+            self.tokens[self._all, self.lengths] = tokens
+            self.lengths += 1
+            notable: NDArray[np.bool_] = self._notable[tokens]
+            notable |= self.lengths == self._limits
+            return notable.nonzero()[0]
+        lengths = self.lengths[slots]
+        self.tokens[slots, lengths] = tokens
+        self.lengths[slots] = lengths + 1
+        told: NDArray[np.intp] = slots[self._notable[tokens] | (lengths + 1 == self._limits[slots])]
+        return told
+
+    def extend(self, slot: int, chunk: NDArray[np.integer], *, one_line: bool = False) -> int:
+        """Append tokens up to the first end of sequence and within the budget, and return how many those were.
+
+        Args:
+            slot: whose program has not ended.
+            chunk: [n], ids of the tokenizer.
+            one_line: leave out what comes after the first token that closes a line, too.
+        """
+        start = int(self.lengths[slot])
+        chunk = chunk[: int(self._limits[slot]) - start]
+        stops = self._notable[chunk] if one_line else chunk == self._eos
+        if stops.any():
+            chunk = chunk[: int(stops.argmax()) + 1]
+        self.tokens[slot, start : start + len(chunk)] = chunk
+        self.lengths[slot] = start + len(chunk)
+        return len(chunk)
+
+    def settle(self, slots: Sequence[int]) -> None:
+        """Close lines and end programs of these slots: score what was closed, start judging what has ended.
+
+        Raises:
+            LineScorerError: the line scorer gave something else than one finite number for each line.
+        """
+        episodes = [(slot, episode) for slot in slots if (episode := self.episodes[slot]) is not None]
+        for slot, episode in episodes:
+            self._scan(slot, episode)
+        if self.line_scorer is not None:
+            self._score([(slot, episode) for slot, episode in episodes if self.score_at_once or episode.ended])
+        for _, episode in episodes:
+            if episode.ended and episode.verdict is None:
+                episode.verdict = self.judge.submit(episode.task, episode.text)
+
+    def tell(self, slot: int) -> Iterator[Step]:
+        """Steps of a settled slot that have not been told yet; waits for the verdict of a program that has ended."""
+        episode = self.episodes[slot]
+        assert episode is not None
+        lines = tuple(episode.lines)
+        closed_by_end = episode.ended and bool(lines) and not lines[-1].text.endswith("\n")
+        for count in range(episode.told + 1, len(lines) + 1 - closed_by_end):
+            line = lines[count - 1]
+            yield Step(episode.task, lines[:count], line, line.last_token + 1, self.max_tokens)
+        episode.told = len(lines)
+        if episode.ended:
+            last = lines[-1] if closed_by_end else None
+            verdict = _verdict(episode.verdict)
+            budget = episode.budget_exhausted
+            yield Step(episode.task, lines, last, self.num_tokens(slot), self.max_tokens, True, verdict, budget)
+
+    def num_tokens(self, slot: int) -> int:
+        """Tokens of the completion in a slot."""
+        return int(self.lengths[slot] - self.prompt_lengths[slot])
+
+    def pending(self, slot: int) -> bytes:
+        """Bytes of the line in a slot that is not closed yet."""
+        episode = self.episodes[slot]
+        assert episode is not None
+        if episode.ended:
+            return b""
+        return b"".join(
+            [episode.unfinished, *[self._bytes[token] for token in self._unscanned(slot, episode).tolist()]]
+        )
+
+    def _unscanned(self, slot: int, episode: Episode) -> Tokens:
+        return self.tokens[slot, episode.num_prompt + episode.scanned : int(self.lengths[slot])]
+
+    def _scan(self, slot: int, episode: Episode) -> None:
+        """Read the bytes of new tokens, close lines, see whether the program has ended."""
+        tokens = self._unscanned(slot, episode)
+        if not len(tokens):
+            return
+        begin = 0
+        for stop in (self._notable[tokens].nonzero()[0] + 1).tolist():
+            self._read(episode, tokens[begin:stop])
+            begin = stop
+        if begin < len(tokens):
+            self._read(episode, tokens[begin:])
+        by_eos = int(tokens[-1]) == self._eos
+        if by_eos or self.lengths[slot] == self._limits[slot]:
+            self._end(episode, budget_exhausted=not by_eos)
+
+    def _read(self, episode: Episode, tokens: Tokens) -> None:
+        """Read tokens of which at most the last one holds newlines."""
+        pieces = [self._bytes[token] for token in tokens.tolist()]
+        if not episode.unfinished:  # the line begins with the first token that has bytes at all
+            episode.first_token = episode.scanned + next((at for at, piece in enumerate(pieces) if piece), 0)
+        episode.scanned += len(pieces)
+        *closed, rest = b"".join([episode.unfinished, *pieces]).split(b"\n")
+        for line in closed:
+            self._close(episode, (line + b"\n").decode("utf-8", "replace"))
+        episode.unfinished = rest
+
+    def _close(self, episode: Episode, text: str) -> None:
+        """Close a line at the last token that was scanned."""
+        last = episode.scanned - 1
+        kind, episode.lexer = line_kind(text, episode.lexer)
+        given = last < episode.num_given
+        episode.lines.append(Line(len(episode.lines) + 1, text, kind, episode.first_token, last, None, given))
+        episode.text += text
+        episode.first_token = last  # what follows in the same token; else the next read sets it
+
+    def _end(self, episode: Episode, budget_exhausted: bool) -> None:
+        """Close what is left as a line of its own and note the end."""
+        episode.ended = True
+        episode.budget_exhausted = budget_exhausted
+        if episode.unfinished:
+            self._close(episode, episode.unfinished.decode("utf-8", "replace"))
+            episode.unfinished = b""
+
+    def _score(self, episodes: Sequence[tuple[int, Episode]]) -> None:
+        """Ask the line scorer once for all lines of these episodes that have no score yet."""
+        requests, places = [], []
+        for slot, episode in episodes:
+            wanted = tuple(_unscored(episode.lines))
+            if wanted:
+                texts = tuple([line.text for line in episode.lines])
+                requests.append(ScoreRequest(episode.task, texts, wanted, slot))
+                places.append(episode.lines)
+        if not requests:
+            return
+        assert self.line_scorer is not None
+        answers = self.line_scorer.score(requests)
+        _check_answers(requests, answers)
+        for lines, request, scores in zip(places, requests, answers, strict=True):
+            for index, score in zip(request.wanted, scores, strict=True):
+                lines[index] = lines[index]._replace(score=float(score))
+
+
+def _unscored(lines: list[Line]) -> list[int]:
+    """Indices of the lines of code at the end of ``lines`` that have no score; those before them have theirs."""
+    indices = []
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].score is not None:
+            break
+        if lines[index].kind is LineKind.CODE:
+            indices.append(index)
+    return indices[::-1]
+
+
+def _check_answers(requests: Sequence[ScoreRequest], answers: Sequence[Sequence[float]]) -> None:
+    if [len(answer) for answer in answers] != [len(request.wanted) for request in requests]:
+        raise LineScorerError(
+            f"the line scorer was asked for {[len(request.wanted) for request in requests]} scores "
+            f"and gave {[len(answer) for answer in answers]}: it must give one for each wanted line"
+        )
+    for request, answer in zip(requests, answers, strict=True):
+        for index, score in zip(request.wanted, answer, strict=True):
+            if not np.isfinite(score):
+                raise LineScorerError(
+                    f"the line scorer gave {score} for line {index + 1} of task {request.task.task_id!r}: "
+                    "a score must be a finite number"
+                )
+
+
+def _verdict(future: Future[Verdict] | None) -> Verdict | None:
+    """The verdict, or None where the machine failed."""
+    assert future is not None
+    try:
+        return future.result()
+    except SandboxError:
+        return None

@@ -1,0 +1,1 @@
+"""Process reward models: what scores the lines of a program."""

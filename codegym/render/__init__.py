@@ -1,0 +1,8 @@
+"""Pictures of an episode: for a terminal, as an image for videos, and as a page; all of them of one ``View``."""
+
+from codegym.render.image import rgb_array
+from codegym.render.page import html, save_html
+from codegym.render.terminal import ansi
+from codegym.render.view import View
+
+__all__ = ["View", "ansi", "html", "rgb_array", "save_html"]

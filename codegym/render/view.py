@@ -1,0 +1,194 @@
+"""What there is to see of an episode, and what all pictures of it share: rows, words, numbers, safe text."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from codegym.facts import Line
+from codegym.judge import Status, Verdict
+from codegym.lines import LineKind
+from codegym.task import Task
+
+TAB = 4
+FAILED_MARK = "✗"
+CHECK_MARKS = dict.fromkeys(Status, FAILED_MARK) | {Status.PASSED: "✓", Status.NOT_RUN: "·"}
+
+
+class View(NamedTuple):
+    """What there is to see of an episode, at its end or on the way."""
+
+    task: Task
+    lines: tuple[Line, ...]
+    """The closed lines."""
+    pending: str
+    """Text of the line that is not closed yet."""
+    line_rewards: tuple[float, ...]
+    """The reward that fell on each of ``lines``."""
+    total: float
+    """Reward of the episode so far."""
+    terms: Mapping[str, float]
+    """The same by reward term."""
+    verdict: Verdict | None
+    valid: bool
+    """False: the machine failed, the episode does not count."""
+    num_tokens: int
+    max_tokens: int
+    ended: bool
+
+    @property
+    def headline(self) -> str:
+        """How the episode stands, in a few words."""
+        if self.verdict is not None:
+            return self.verdict.status.replace("_", " ")
+        if not self.valid:
+            return "not judged: the machine failed, the episode does not count"
+        return "not judged yet" if self.ended else "writing"
+
+    @property
+    def error(self) -> str:
+        """The exception behind the verdict with its line, "" where there is none; not yet safe to show."""
+        if self.verdict is None or self.verdict.error is None:
+            return ""
+        error = self.verdict.error
+        where = "" if error.line is None else f"line {error.line}: "
+        return f"{where}{error.type}: {error.message}" if error.message else f"{where}{error.type}"
+
+    @property
+    def budget_share(self) -> float:
+        """Part of the token budget that is used up, 0 to 1."""
+        return min(1.0, max(0.0, self.num_tokens / max(1, self.max_tokens)))
+
+
+class Row(NamedTuple):
+    """One line of a program as every picture shows it."""
+
+    number: int
+    text: str
+    """Safe to show, without its newline."""
+    kind: LineKind | None
+    """None for the line that is not closed yet."""
+    given: bool = False
+    """Part of the prefix the episode started with."""
+    failed: bool = False
+    """The verdict's error was raised here."""
+    score: float | None = None
+    reward: float = 0.0
+    share: float = 0.0
+    """The reward as a part of the largest one of the episode, -1 to 1: the length of a bar."""
+
+    @property
+    def neutral(self) -> bool:
+        """Whether the line can earn nothing: blank, comment, given ... and did earn nothing."""
+        return self.reward == 0 and (self.given or self.kind not in (LineKind.CODE, None))
+
+    @property
+    def level(self) -> float:
+        """Strength of the colour, -1 to 1: the root of ``share``, so that one large reward does not hide the others."""
+        return math.copysign(math.sqrt(abs(self.share)), self.share)
+
+    @property
+    def strength(self) -> int:
+        """``level`` in whole steps from -4 to 4, 0 only for a reward of 0."""
+        return int(math.copysign(math.ceil(4 * abs(self.level)), self.level))
+
+
+def rows(view: View, width: int, last: int | None = None, ascii_only: bool = False) -> list[Row]:
+    """Rows of the ``last`` lines (all by default), with texts of at most ``width`` cells.
+
+    Raises:
+        ValueError: there is not one reward for every line.
+    """
+    if len(view.lines) != len(view.line_rewards):
+        raise ValueError(f"a view of {len(view.lines)} lines needs as many rewards, got {len(view.line_rewards)}")
+    largest = max((abs(reward) for reward in view.line_rewards if math.isfinite(reward)), default=0.0)
+    first = 0 if last is None else max(0, num_rows(view) - last)
+    shown = [
+        _row(view, line, reward, largest, visible(_without_newline(line.text), width, ascii_only))
+        for line, reward in zip(view.lines[first:], view.line_rewards[first:], strict=True)
+    ]
+    if num_rows(view) > len(view.lines):
+        shown.append(Row(len(view.lines) + 1, visible(view.pending, width, ascii_only), None))
+    return shown
+
+
+def num_rows(view: View) -> int:
+    """Closed lines, and the one that is being written."""
+    return len(view.lines) + (bool(view.pending) or not view.ended)
+
+
+def _row(view: View, line: Line, reward: float, largest: float, text: str) -> Row:
+    failed = view.verdict is not None and view.verdict.error is not None and view.verdict.error.line == line.number
+    return Row(line.number, text, line.kind, line.given, failed, line.score, reward, _share(reward, largest))
+
+
+def _share(reward: float, largest: float) -> float:
+    if math.isfinite(reward):
+        return reward / largest if largest else 0.0
+    return 0.0 if math.isnan(reward) else math.copysign(1.0, reward)
+
+
+def _without_newline(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def visible(text: str, width: int, ascii_only: bool = False) -> str:
+    r"""One line of ``text`` that is safe to show anywhere, cut with an ellipsis to ``width`` cells.
+
+    What ``repr`` would escape is escaped: control characters, the direction marks that make source read as another
+    program than the one that runs, lone surrogates.
+
+    >>> print(visible("\ta\x1b[31m\r", 80))
+        a\x1b[31m\r
+    """
+    # Cut first: a line may be of any length. A character may also be 0 cells wide, so cells alone are no limit.
+    head = "".join(_escaped(char, ascii_only) for char in text[: width + 1]).expandtabs(TAB)
+    cells = cell_len(head)
+    if len(text) <= width and cells <= width:
+        return head
+    return (head if cells < width else set_cell_size(head, width - 1)) + "…"
+
+
+def _escaped(char: str, ascii_only: bool) -> str:
+    if char == "\t" or (char.isprintable() and (char.isascii() or not ascii_only)):
+        return char
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def wrapped(text: str, width: int, num_lines: int, ascii_only: bool = False) -> list[str]:
+    """The beginning of ``text``, safe to show, in at most ``num_lines`` lines; an ellipsis tells that there is more."""
+    text = text.strip()
+    if not text:
+        return []
+    lines = _pieces(text[: width * num_lines + 1], width, ascii_only)
+    shown = list(itertools.islice(lines, num_lines))
+    if next(lines, None) is not None:
+        while not shown[-1]:
+            shown.pop()
+        shown[-1] = visible(shown[-1][: width - 2] + " …", width)
+    return shown
+
+
+def _pieces(text: str, width: int, ascii_only: bool) -> Iterator[str]:
+    for line in text.replace("\r\n", "\n").split("\n"):
+        while len(line) > width:
+            cut = line.rfind(" ", width // 2, width) + 1 or width
+            yield visible(line[:cut].rstrip(), width, ascii_only)
+            line = line[cut:]
+        yield visible(line, width, ascii_only)
+
+
+def signed(reward: float) -> str:
+    """A reward with its sign, in at most 8 characters; a reward that is not 0 never reads as 0."""
+    if reward == 0 or math.isnan(reward):
+        return "nan" if reward else "0.000"
+    return f"{reward:+.3f}" if 0.0005 <= abs(reward) < 1000 else f"{reward:+.1e}"
+
+
+def short(score: float) -> str:
+    """A score in about 5 characters, however large."""
+    return f"{score:.2f}" if not abs(score) >= 100 else f"{score:.0e}"

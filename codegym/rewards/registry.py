@@ -1,0 +1,37 @@
+"""All named terms, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from codegym.rewards.base import Term
+from codegym.rewards.first_error import first_error
+from codegym.rewards.min_form import min_form
+from codegym.rewards.outcome import coderl, outcome, pass_ratio
+from codegym.rewards.potential import potential
+from codegym.rewards.process import process
+from codegym.rewards.psgpo import psgpo
+from codegym.rewards.rltf import rltf, rltf_adaptive, rltf_fine
+from codegym.rewards.style import finished, length, line_cap, syntax
+
+REWARDS: dict[str, Callable[..., Term]] = {
+    factory.__name__: factory
+    for factory in (
+        outcome,
+        pass_ratio,
+        coderl,
+        process,
+        potential,
+        psgpo,
+        first_error,
+        min_form,
+        rltf,
+        rltf_adaptive,
+        rltf_fine,
+        length,
+        line_cap,
+        syntax,
+        finished,
+    )
+}
+"""A name -> the function that makes the term of that name, with keyword arguments only."""

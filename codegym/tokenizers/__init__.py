@@ -1,0 +1,16 @@
+"""Tokenizers: between program text and token ids, with the exact bytes of every token."""
+
+from codegym.tokenizers.base import Tokenizer
+from codegym.tokenizers.fast import TransformersTokenizer
+from codegym.tokenizers.loading import load_tokenizer
+from codegym.tokenizers.plain import ByteTokenizer, VocabularyTokenizer
+from codegym.tokenizers.training import train_tokenizer
+
+__all__ = [
+    "ByteTokenizer",
+    "Tokenizer",
+    "TransformersTokenizer",
+    "VocabularyTokenizer",
+    "load_tokenizer",
+    "train_tokenizer",
+]

@@ -1,0 +1,190 @@
+"""Process terms: plain sums, PSGPO, the first error and the smallest score."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from make_steps import VERDICTS, episodes, make_last, make_verdict
+
+from codegym.facts import steps_of
+from codegym.judge import Status
+from codegym.lines import LineKind
+from codegym.rewards import parse_reward
+
+FAILED = make_verdict(Status.WRONG_ANSWER)
+PROGRAM = (("a = 1\n", 0.5), ("# note\n", None), ("b = 2\n", -0.25), ("c = 3\n", 1.0))
+
+
+def per_line(text, *pairs, **options):
+    """Credit of each line's closing token."""
+    last = make_last(*(pairs or PROGRAM), **options)
+    credit = parse_reward(text).credit(last)
+    assert math.isclose(credit.sum(), sum(credit[line.last_token] for line in last.lines), abs_tol=1e-12)
+    return pytest.approx([credit[line.last_token] for line in last.lines], abs=1e-12)
+
+
+def test_smallest_use():
+    assert per_line("process") == [0.5, 0, -0.25, 1.0]
+
+
+# --- process ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("process(form='unit')", [0.75, 0, 0.375, 1.0]),
+        ("process(form='difference')", [0.5, 0, -0.75, 1.25]),
+        ("process(form='difference', start=-1.0)", [1.5, 0, -0.75, 1.25]),
+        ("process(normalize='lines')", [0.5 / 3, 0, -0.25 / 3, 1 / 3]),  # three lines of code
+        ("process(normalize='expected', expected_lines=5)", [0.1, 0, -0.05, 0.2]),  # max(3, 5)
+        ("process(normalize='expected', expected_lines=2)", [0.5 / 3, 0, -0.25 / 3, 1 / 3]),  # max(3, 2)
+    ],
+)
+def test_forms_and_normalisations(text, expected):
+    assert expected == per_line(text)
+
+
+def test_difference_goes_on_from_the_score_of_the_prefix():
+    assert per_line("process(form='difference')", given=2) == [0, 0, -0.75, 1.25]
+
+
+def test_difference_telescopes():
+    # 1.0, the last score, minus the start
+    assert parse_reward("process(form='difference', start=0.25)").credit(make_last(*PROGRAM)).sum() == 0.75
+
+
+def test_t_is_that_of_the_policy():
+    assert per_line("process(normalize='lines')", given=1) == [0, 0, -0.125, 0.5]
+
+
+def test_more_good_lines_do_not_pay_once_divided():
+    short = [("a = 1\n", 1.0)] * 5
+    for text in ("process(normalize='lines')", "process(normalize='expected', expected_lines=5)", "psgpo", "min_form"):
+        few, many = (parse_reward(text).credit(make_last(*lines)).sum() for lines in (short, short * 4))
+        assert many <= few + 1e-12
+    # what is divided by a constant is a plain sum, and that pays
+    assert parse_reward("process").credit(make_last(*short * 4)).sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("process(start=1.0)", "start=1.0 is for form='difference', this is form='absolute'"),
+        ("process(normalize='expected')", "want each other: 'expected', None"),
+        ("process(expected_lines=3)", "want each other: 'none', 3"),
+        ("process(normalize='expected', expected_lines=0)", "expected_lines=0"),
+        ("process(normalize='mean')", "wanted one of 'none', 'lines', 'expected'"),
+        ("first_error(scale=-1)", "scale=-1, wanted a finite number, 0 or more"),
+        ("min_form(temperature=0)", "temperature=0"),
+        ("length(free=-1)", "free=-1"),
+        ("line_cap(cap=True)", "cap=True"),
+    ],
+)
+def test_arguments_are_checked(text, message):
+    with pytest.raises(ValueError) as raised:
+        parse_reward(text)
+    assert message in str(raised.value)
+
+
+# --- PSGPO ------------------------------------------------------------------------------------------------------
+
+
+def test_psgpo_weighs_by_outcome_and_length():
+    # lambda / T with T = 4 lines, the comment counted
+    assert per_line("psgpo", verdict=FAILED) == [0.25 / 4 * 0.5, 0, 0.25 / 4 * -0.25, 0.25 / 4]
+    assert per_line("psgpo") == [0.025 / 4 * 0.5, 0, 0.025 / 4 * -0.25, 0.025 / 4]
+    # T = 3 lines of code
+    assert per_line("psgpo(lines='code')", verdict=FAILED) == [0.25 / 3 * 0.5, 0, 0.25 / 3 * -0.25, 0.25 / 3]
+
+
+@given(last=episodes(VERDICTS), fail=st.floats(0, 2), passed=st.floats(0, 2), lines=st.sampled_from(["all", "code"]))
+def test_psgpo_is_at_most_lambda(last, fail, passed, lines):
+    total = parse_reward(f"psgpo(fail={fail}, passed={passed}, lines={lines!r})").credit(last).sum()
+    assert abs(total) <= (passed if last.verdict.passed else fail) + 1e-9
+
+
+@given(last=episodes(VERDICTS))
+def test_psgpo_keeps_the_rank_of_outcomes(last):
+    total = parse_reward("outcome + psgpo").credit(last).sum()
+    assert total >= 0.975 - 1e-9 if last.verdict.passed else total <= 0.25 + 1e-9
+
+
+@pytest.mark.parametrize("text", ["psgpo", "process(form='unit')", "process(form='unit', normalize='lines')"])
+@pytest.mark.parametrize("score", [1.01, -3.0, math.inf])
+def test_score_of_another_scale_is_an_error_and_not_cut_off(text, score):
+    last = make_last(("a = 1\n", score))
+    with pytest.raises(ValueError, match=r"line 1 has the score .*, wanted one in \[-1, 1\]"):
+        parse_reward(text).credit(last)
+
+
+# --- first error ------------------------------------------------------------------------------------------------
+
+
+def test_first_error_pays_until_it_and_nothing_after():
+    assert per_line("first_error") == [1 / 3, 0, -1, 0]
+    assert per_line("first_error(scale=0.5, penalty=2.0)") == [0.5 / 3, 0, -2, 0]
+    assert per_line("first_error(threshold=-0.5)") == [1 / 3, 0, 1 / 3, 1 / 3]
+    assert per_line("first_error(threshold=0.75)") == [-1, 0, 0, 0]
+
+
+def test_first_error_in_the_prefix_leaves_nothing_to_earn():
+    assert per_line("first_error", given=3) == [0, 0, 0, 0]
+    assert per_line("first_error(threshold=-0.5)", given=3) == [0, 0, 0, 1.0]
+
+
+# --- smallest score ---------------------------------------------------------------------------------------------
+
+
+def test_min_form_weighs_by_softmax():
+    # temperature 1: exp(-0.5), exp(0.25), exp(-1) over their sum
+    weights = [math.exp(-0.5), 0, math.exp(0.25), math.exp(-1)]
+    scores = [0.5, 0, -0.25, 1.0]
+    expected = [score * weight / sum(weights) for score, weight in zip(scores, weights, strict=True)]
+    assert expected == per_line("min_form(temperature=1.0)")
+
+
+@given(last=episodes(VERDICTS))
+def test_min_form_lies_between_the_minimum_and_the_mean(last):
+    scores = [line.score for line in last.lines if line.score is not None and not line.given] or [0.0]
+    assert min(scores) - 1e-9 <= parse_reward("min_form").credit(last).sum() <= sum(scores) / len(scores) + 1e-9
+
+
+def test_min_form_survives_large_scores_and_small_temperatures():
+    assert per_line("min_form(temperature=1e-6)", ("a\n", -1e6), ("b\n", 1e6)) == [-1e6, 0]
+
+
+# --- length -----------------------------------------------------------------------------------------------------
+
+
+def test_length_costs_the_tokens_that_the_policy_wrote():
+    # 2 given, 6 written and the end, budget 100
+    credit = parse_reward("length").credit(make_last(*PROGRAM, given=1))
+    assert credit.tolist() == [0, 0] + [-0.01] * 7
+    assert parse_reward("length(free=5)").credit(make_last(*PROGRAM, given=1)).tolist() == [0] * 7 + [-0.01] * 2
+
+
+def test_line_cap_costs_lines_beyond_it():
+    assert per_line("line_cap(cap=2)") == [0, 0, -1, -1]
+    assert per_line("line_cap(cap=2)", given=1) == [0, 0, 0, -1]
+
+
+# --- neutral lines by kind --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LineKind if kind is not LineKind.CODE])
+@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo", "min_form"])
+def test_line_of_a_neutral_kind_earns_nothing(kind, text):
+    last = make_last(("a\n", 1.0), ("b\n", 1.0), kinds=[kind, LineKind.CODE])
+    credit = parse_reward(text).credit(last)
+    assert credit[1] == 0 < credit[3]
+
+
+@given(last=episodes(VERDICTS))
+def test_process_pays_what_the_scores_sum_to(last):
+    scores = [line.score for line in last.lines if line.score is not None and not line.given]
+    paid = [parse_reward("process").stream(step)["process"] for step in steps_of(last)]
+    assert math.isclose(sum(paid), sum(scores), abs_tol=1e-9)
