@@ -21,7 +21,7 @@ def check_token(action: Any, vocab_size: int) -> int:
         InvalidAction: not a whole number, or not an id of the vocabulary.
     """
     try:
-        token = operator.index(action)
+        token = operator.index(None if action is True or action is False else action)
     except TypeError:
         raise InvalidAction(f"an action is a whole number, the id of a token; got {_shown(action)}") from None
     if not 0 <= token < vocab_size:
@@ -40,7 +40,10 @@ def check_tokens(actions: Any, vocab_size: int, shape: tuple[int, ...] | None = 
     Raises:
         InvalidAction: other than whole numbers, ids that do not exist, or another shape.
     """
-    tokens = np.asarray(actions)
+    try:
+        tokens = np.asarray(actions)
+    except ValueError:  # rows of several lengths
+        raise InvalidAction(f"actions are whole numbers, ids of tokens; got {_shown(actions)}") from None
     if tokens.dtype.kind not in "iu" and tokens.size:
         raise InvalidAction(f"actions are whole numbers, ids of tokens; got {_shown(actions)} of dtype {tokens.dtype}")
     if tokens.shape != shape and (shape is not None or tokens.ndim != 1):
@@ -101,8 +104,8 @@ class LineActions:
 
     def apply_all(self, dynamics: CodeDynamics, actions: Any, slots: NDArray[np.intp] | None) -> NDArray[np.intp]:
         """Append actions, one for each slot, to ``slots`` (None: all), and return those."""
-        if len(actions) != len(dynamics.episodes):
-            raise InvalidAction(f"wanted one action for each of {len(dynamics.episodes)} slots, got {len(actions)}")
+        if not isinstance(actions, (np.ndarray, list, tuple)) or len(actions) != len(dynamics.episodes):
+            raise InvalidAction(f"wanted one action for each of {len(dynamics.episodes)} slots, got {_shown(actions)}")
         chosen = np.arange(len(actions)) if slots is None else slots
         chunks = [self._read(actions[slot]) for slot in chosen]
         for slot, (chunk, by_line) in zip(chosen.tolist(), chunks, strict=True):
@@ -112,12 +115,17 @@ class LineActions:
     def _read(self, action: Any) -> tuple[NDArray[np.int64], bool]:
         """The tokens of an action and whether they go to the end of the first line only."""
         if isinstance(action, str):
-            ids = self.tokenizer.encode(action) if action else [self.tokenizer.eos_token_id]
-            return np.array(ids, np.int64), False
+            return np.array(self._encode(action), np.int64), False
         chunk = check_tokens(action, self.tokenizer.vocab_size)
         if not chunk.size:
             raise InvalidAction("an action needs at least one token; the end-of-sequence token ends the program")
         return chunk, True
+
+    def _encode(self, text: str) -> list[int]:
+        try:
+            return self.tokenizer.encode(text) if text else [self.tokenizer.eos_token_id]
+        except ValueError as error:
+            raise InvalidAction(f"this text is no action: {error}") from None
 
     def mask(self, tokens: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The mask of an action, [max_line_tokens * vocab_size], of the mask of its tokens."""

@@ -143,13 +143,18 @@ class EpisodeBatch:
         return episode.text + pending.decode("utf-8", "replace") if pending else episode.text
 
     def pending_verdict(self, slot: int) -> Future[Verdict] | None:
-        """The verdict that the outcome of a settled slot waits for, if any."""
+        """The verdict that the outcome of a slot waits for, if any."""
         episode = self.dynamics.episodes[slot]
         assert episode is not None
         return None if episode.verdict is None or episode.verdict.done() else episode.verdict
 
+    def has_ended(self, slot: int) -> bool:
+        """Whether the program in a slot has ended."""
+        episode = self.dynamics.episodes[slot]
+        return episode is not None and episode.ended
+
     def outcome(self, slot: int) -> Outcome:
-        """What happened in a settled slot; waits for the verdict of a program that has ended."""
+        """What happened in a slot whose lines are closed and scored; waits for the verdict of a program that has ended."""
         episode, ledger = self.dynamics.episodes[slot], self.ledgers[slot]
         assert episode is not None
         lines: list[str] = []

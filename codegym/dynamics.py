@@ -167,36 +167,41 @@ class CodeDynamics:
         self.lengths[slot] = start + len(chunk)
         return len(chunk)
 
-    def settle(self, slots: Sequence[int]) -> None:
-        """Close lines and end programs of these slots: score what was closed, start judging what has ended.
-
-        Raises:
-            LineScorerError: the line scorer gave something else than one finite number for each line.
-        """
-        episodes = [(slot, episode) for slot in slots if (episode := self.episodes[slot]) is not None]
-        for slot, episode in episodes:
+    def close_lines(self, slots: Sequence[int]) -> None:
+        """Close lines and end programs of these slots, and start judging those that have ended."""
+        for slot in slots:
+            episode = self.episodes[slot]
+            assert episode is not None
             self._scan(slot, episode)
-        if self.line_scorer is not None:
-            self._score([(slot, episode) for slot, episode in episodes if self.score_at_once or episode.ended])
-        for _, episode in episodes:
             if episode.ended and episode.verdict is None:
                 episode.verdict = self.judge.submit(episode.task, episode.text)
 
+    def score(self, slots: Sequence[int]) -> None:
+        """Ask the line scorer, once for all slots, for the scores that are due.
+
+        Raises:
+            LineScorerError: it gave something else than one finite number for each line.
+        """
+        if self.line_scorer is not None:
+            episodes = [(slot, episode) for slot in slots if (episode := self.episodes[slot]) is not None]
+            self._score([(slot, episode) for slot, episode in episodes if self.score_at_once or episode.ended])
+
     def tell(self, slot: int) -> Iterator[Step]:
-        """Steps of a settled slot that have not been told yet; waits for the verdict of a program that has ended."""
+        """Steps of a slot, its lines closed and scored, that have not been told yet; waits for the verdict of a program that has ended."""
         episode = self.episodes[slot]
         assert episode is not None
         lines = tuple(episode.lines)
         closed_by_end = episode.ended and bool(lines) and not lines[-1].text.endswith("\n")
         for count in range(episode.told + 1, len(lines) + 1 - closed_by_end):
             line = lines[count - 1]
-            yield Step(episode.task, lines[:count], line, line.last_token + 1, self.max_tokens)
+            tokens, given = line.last_token + 1, episode.num_given
+            yield Step(episode.task, lines[:count], line, tokens, self.max_tokens, num_given=given)
         episode.told = len(lines)
         if episode.ended:
             last = lines[-1] if closed_by_end else None
             verdict = _verdict(episode.verdict)
-            budget = episode.budget_exhausted
-            yield Step(episode.task, lines, last, self.num_tokens(slot), self.max_tokens, True, verdict, budget)
+            budget, given = episode.budget_exhausted, episode.num_given
+            yield Step(episode.task, lines, last, self.num_tokens(slot), self.max_tokens, True, verdict, budget, given)
 
     def num_tokens(self, slot: int) -> int:
         """Tokens of the completion in a slot."""

@@ -55,15 +55,17 @@ class CodeEnv(gym.Env[Observation, Any]):
 
         Raises:
             InvalidAction: not an action of the space; the episode stands where it stood.
+            LineScorerError: the line scorer broke its contract; the action is written, and the next step tells of it.
             ResetNeeded: there is no episode, or it has ended.
         """
         dynamics = self.batch.dynamics
         episode = dynamics.episodes[0]
-        if episode is None or episode.ended:
+        if episode is None or self.batch.ledgers[0].last is not None:
             raise ResetNeeded("there is no episode to step: call reset first")
-        if not self.actions.apply(dynamics, action):
+        if not episode.ended and not self.actions.apply(dynamics, action):  # ended: its line scorer has failed before
             return self.batch.observe(0), 0.0, False, False, self.batch.with_mask(0, {})
-        dynamics.settle((0,))
+        dynamics.close_lines((0,))
+        dynamics.score((0,))
         reward, terminated, truncated, info = self.batch.outcome(0)
         if self.render_mode == "human":
             self.render()

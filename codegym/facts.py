@@ -51,6 +51,8 @@ class Step(NamedTuple):
     """Set at the end of the program; None there where the machine failed, see ``valid``."""
     budget_exhausted: bool = False
     """The program ended because its token budget was full, not by an end-of-sequence token."""
+    num_given: int = 0
+    """How many of the tokens a prefix gave."""
 
     @property
     def valid(self) -> bool:
@@ -75,5 +77,6 @@ def steps_of(last: Step) -> Iterator[Step]:
         if line is last.line:
             break
         if not line.given:
-            yield Step(last.task, last.lines[:count], line, line.last_token + 1, last.max_tokens)
+            tokens = line.last_token + 1
+            yield Step(last.task, last.lines[:count], line, tokens, last.max_tokens, num_given=last.num_given)
     yield last

@@ -90,7 +90,7 @@ def _line_kind(line: str, state: LexerState) -> tuple[LineKind, LexerState]:
         return _parts_kind(line.replace("\r\n", "\n").replace("\r", "\n"), state)
     if state == START and _STATEMENT.fullmatch(line):
         return LineKind.CODE, START
-    return _Scan(line, state).result()
+    return Scan(line, state).result()
 
 
 _remembered = lru_cache(maxsize=1 << 14)(_line_kind)
@@ -129,7 +129,7 @@ def _bodies() -> dict[str, re.Pattern[str]]:
         stop = quotes[0] + ("\n" if len(quotes) == 1 else "")
         inner = f"|{quotes[0]}(?!{quotes[1:]})" if len(quotes) == 3 else ""
         escape = r"|\\(?:N\{[^{}\n]*\}|[^{}])?"
-        found[quotes] = rf"(?:[^\\{stop}]++|\\.{inner})*+"
+        found[quotes] = rf"(?:[^\\{stop}]++|\\.?{inner})*+"
         found["f" + quotes] = rf"(?:[^\\{{{stop}]++|\{{\{{{escape}{inner})*+"
         found[":" + quotes] = rf"(?:[^\\{{}}{stop}]++{escape}{inner})*+"
     return {name: re.compile(pattern, re.DOTALL) for name, pattern in found.items()}
@@ -138,8 +138,13 @@ def _bodies() -> dict[str, re.Pattern[str]]:
 _BODIES = _bodies()
 
 
-class _Scan:
-    """One pass over a line that has no carriage return."""
+class Scan:
+    """One pass over a line that has no carriage return.
+
+    Args:
+        line: with its newline, where it has one.
+        state: after the line before.
+    """
 
     def __init__(self, line: str, state: LexerState) -> None:
         self.line = line
@@ -149,12 +154,13 @@ class _Scan:
         self.comment = self.joined = self.broken = False
 
     def result(self) -> tuple[LineKind, LexerState]:
+        """Go through the line and say what it is."""
         while self.position < len(self.line):
             if self.open and self.open[-1] in _BODIES:
                 self.read_text(self.open[-1])
             else:
                 self.read_code()
-        if self.broken:
+        if self.broken or self.is_cut():
             return LineKind.CODE, START
         if self.open or self.joined:
             return LineKind.CONTINUATION, LexerState(tuple(self.open), self.content)
@@ -162,8 +168,13 @@ class _Scan:
             return (LineKind.CODE if self.content == "code" else LineKind.DOCSTRING), START
         return (LineKind.COMMENT if self.comment else LineKind.BLANK), START
 
+    def is_cut(self) -> bool:
+        """Whether the program ends inside a string that cannot go on in another line."""
+        text = self.open[-1] if self.open else ""
+        return text in _BODIES and len(text.lstrip("f:")) == 1 and not self.line.endswith("\n")
+
     def read_code(self) -> None:
-        """Go to the next place that matters and past it."""
+        """Go to the next place that matters, and past it."""
         in_field = bool(self.open) and self.open[-1][0] == "{"
         match = (_FIELD if in_field else _CODE).search(self.line, self.position)
         end = match.start() if match else len(self.line)
@@ -187,10 +198,12 @@ class _Scan:
             self.push(":" + self.open[-1][1:])
 
     def push(self, what: str) -> None:
+        """Open something, as told by ``LexerState.open``."""
         if len(self.open) < MAX_DEPTH:
             self.open.append(what)
 
     def close(self, bracket: str) -> None:
+        """Close the innermost bracket or field, where there is one."""
         if self.open and (self.open[-1] == "(" or bracket == "}"):
             self.open.pop()
         else:
@@ -198,6 +211,7 @@ class _Scan:
         self.content = self.content or "code"
 
     def end(self, what: str) -> None:
+        """Leave the rest of the line: there is a comment, or only the newline."""
         self.comment = what == "#"
         self.joined = what == "\\\n"
         self.position = len(self.line)
@@ -219,6 +233,6 @@ class _Scan:
         elif self.line.startswith("}", self.position):
             self.position += 1
             del self.open[-2:]
-        elif len(quotes) == 1 and (self.position < len(self.line) or not self.line.endswith("\n")):
+        elif self.position < len(self.line):  # a newline
             self.broken = True
             self.position = len(self.line)

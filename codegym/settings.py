@@ -71,8 +71,8 @@ class Settings:
     def find_reward(self) -> Reward:
         """The reward as an object."""
         reward = parse_reward(self.reward)
-        if self.line_scorer is None and any(term.scores is not ScoresNeeded.NEVER for term, _ in reward.terms):
-            needy = [term.name for term, _ in reward.terms if term.scores is not ScoresNeeded.NEVER]
+        needy = [term.name for term, _ in reward.terms if term.scores and term.needs_scorer]
+        if self.line_scorer is None and needy:
             raise ValueError(f"reward term {needy[0]!r} needs line scores: pass line_scorer=... as well")
         return reward
 

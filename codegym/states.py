@@ -63,6 +63,12 @@ def snapshot(dynamics: CodeDynamics, ledger: Ledger, slot: int, rng: np.random.G
 def restore(dynamics: CodeDynamics, state: EpisodeState, slot: int, rng: np.random.Generator) -> Ledger:
     """Put a copied episode into a slot and return its ledger; ``rng`` goes on from where it was."""
     episode = replace(state.episode, lines=list(state.episode.lines))
+    num_written = len(state.context) - episode.num_prompt
+    if episode.num_prompt > dynamics.max_prompt_tokens or num_written > dynamics.max_tokens - (not episode.ended):
+        raise ValueError(
+            f"the state does not fit: it has {episode.num_prompt} tokens of prompt and {num_written} of completion, "
+            f"here max_prompt_tokens={dynamics.max_prompt_tokens} and max_tokens={dynamics.max_tokens}"
+        )
     if episode.ended:
         episode.verdict = Future()
         if state.verdict is None:

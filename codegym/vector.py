@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from codegym.batch import EpisodeBatch, Observation
+from codegym.batch import EpisodeBatch, Observation, Outcome
 from codegym.env import RENDER_MODES, check_render_mode
 from codegym.infos import Info, add_info
 from codegym.render import ansi, rgb_array
@@ -69,6 +69,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self._done = np.ones(num_envs, np.bool_)  # nothing to step before reset
         self._slots = np.arange(num_envs)
         self._waiting: list[int] = []
+        self._unsettled: list[int] = []  # slots of a step in which the line scorer failed
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
@@ -95,6 +96,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             add_info(infos, info, slot, self.num_envs)
         self._done[slots] = False
         self._waiting = [slot for slot in self._waiting if slot not in slots]
+        self._unsettled = [slot for slot in self._unsettled if slot not in slots]
         return self._observe(), self._with_masks(infos, slots)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
@@ -109,7 +111,9 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     def _of_slot(self, options: Mapping[str, Any], key: str, slot: int) -> Any:
         """The option of one slot; a list of token ids is one prefix for all slots."""
         value = options[key]
-        if not isinstance(value, (list, tuple)) or (key == "prefix" and value and isinstance(value[0], int)):
+        if not isinstance(value, (list, tuple)):
+            return value
+        if key == "prefix" and all(isinstance(token, (int, np.integer)) for token in value):
             return value
         if len(value) != self.num_envs:
             raise ValueError(f"wanted one {key} for each of {self.num_envs} slots, got {len(value)}")
@@ -120,6 +124,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
         Raises:
             InvalidAction: one of them is not an action of the space; all episodes stand where they stood.
+            LineScorerError: the line scorer broke its contract; the actions are written, the next step tells of them.
             ResetNeeded: before the first reset, or for a slot that has ended where nothing resets it.
         """
         resets = self._due_resets()
@@ -139,6 +144,36 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             add_info(infos, {"waiting": True}, slot, self.num_envs)
         return self._observe(), rewards, terminations, truncations, self._with_masks(infos, range(self.num_envs))
 
+    def write(self, slot: int, tokens: Sequence[int]) -> None:
+        """Append a chunk of any length to the program in a slot, up to its end, and start judging where it ended.
+
+        For policies that write whole completions: ``reset``, ``write`` to each slot, ``outcomes``, ``reset``. Rewards
+        and credit are those of the same program written token by token.
+
+        Raises:
+            InvalidAction: not ids of tokens; the program stands where it stood.
+            ResetNeeded: no episode in this slot, or it has ended.
+        """
+        episode = self.batch.dynamics.episodes[slot]
+        if episode is None or episode.ended:
+            raise ResetNeeded(f"no episode to write to in slot {slot}: call reset first")
+        self.batch.dynamics.extend(slot, self.batch.check_tokens(tokens))
+        self.batch.dynamics.close_lines([slot])
+
+    def outcomes(self) -> list[Outcome]:
+        """What was written since the last outcome, slot by slot; waits for verdicts. Slots that ended need a reset.
+
+        Raises:
+            ResetNeeded: a slot has told its end already.
+        """
+        if self._done.any():
+            raise ResetNeeded(f"slots {np.flatnonzero(self._done).tolist()} have ended: call reset first")
+        slots = range(self.num_envs)
+        self.batch.dynamics.score(slots)
+        outcomes = [self.batch.outcome(slot) for slot in slots]
+        self._done[:] = [outcome.terminated or outcome.truncated for outcome in outcomes]
+        return outcomes
+
     def _due_resets(self) -> list[int]:
         due: list[int] = np.flatnonzero(self._done).tolist()
         if due and (self.autoreset_mode is not AutoresetMode.NEXT_STEP or None in self.batch.dynamics.episodes):
@@ -147,11 +182,16 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
     def _apply(self, actions: Any, resets: Sequence[int]) -> list[int]:
         """Append actions where a program is being written; slots that have something to tell now."""
-        idle = [*resets, *self._waiting]
+        idle = [*resets, *self._waiting, *filter(self.batch.has_ended, self._unsettled)]
         slots = np.setdiff1d(self._slots, idle) if idle else None
         events: list[int] = self.actions.apply_all(self.batch.dynamics, actions, slots).tolist()
+        if self._unsettled:
+            events = sorted({*events, *self._unsettled})
         if events:
-            self.batch.dynamics.settle(events)
+            self._unsettled = events
+            self.batch.dynamics.close_lines(events)
+            self.batch.dynamics.score(events)
+            self._unsettled = []
         return self._come_in(events) if self.overlap else events
 
     def _come_in(self, events: Sequence[int]) -> list[int]:
@@ -204,6 +244,8 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         """Let a slot go on from a state, of this environment or of another one with the same tokenizer and sizes."""
         self.batch.set_state(slot, state, self._rngs[slot])
         self._done[slot] = state.episode.ended
+        self._waiting = [other for other in self._waiting if other != slot]
+        self._unsettled = [other for other in self._unsettled if other != slot]
 
     def render(self) -> tuple[Any, ...] | None:
         """Show the program of each slot in the form that ``render_mode`` names."""

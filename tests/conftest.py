@@ -12,12 +12,14 @@ from pathlib import Path
 import docker
 import docker.errors
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
-settings.register_profile("here", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+# Explaining a failure traces every line of every example, which makes all of them many times slower.
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
+settings.register_profile("here", deadline=None, phases=PHASES)
+settings.register_profile("ci", deadline=None, phases=PHASES, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 

@@ -62,6 +62,7 @@ TABLE = {
     "string without an end at the end": ("x = 'a", "x"),
     "string without an end after a backslash": ("x = 'a\\\nb\nc\n", ">xx"),
     "triple string without an end": ("'''\nx\n'\n''\n\"\"\"", ">>>>>"),
+    "triple string without an end after a backslash": ("x = '''a\\", ">"),
     "quotes in a triple string": ("x = '''a'b''c\\'''d\n'''\ny\n", ">xx"),
     "empty strings": ("''\n\"\"\n''''''\n'' ''\n", '""""'),
     "letters that are no prefix": ("of'('\nx = xf'{'\nx = bu'{'\n'('\n", 'xxx"'),

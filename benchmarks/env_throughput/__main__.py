@@ -14,10 +14,11 @@ import gc
 import importlib.util
 import json
 import math
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 from rich.console import Console
@@ -28,7 +29,7 @@ from benchmarks.env_throughput import by_rl4lms
 from benchmarks.env_throughput.actions import tokens_per_line
 from benchmarks.env_throughput.memory import measure_memory
 from benchmarks.env_throughput.results import Rates, find_goals
-from benchmarks.env_throughput.runners import Run, open_run
+from benchmarks.env_throughput.runners import CLOCKS, Run, open_run, tokenizer
 from benchmarks.env_throughput.settings import LENGTH, LONG, SHORT, Setting, all_settings
 from benchmarks.sandbox.__main__ import describe_machine
 from benchmarks.sandbox.results import Goal, Spread
@@ -47,6 +48,8 @@ class Config:
     rounds: int = 5
     seconds: float = 0.3
     """Of one row in one round."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """"cpu" counts only the time in which this process had a core: on a machine that others use."""
     only: str = ""
     """Only rows whose title has this in it, for example "RL4LMs" or "copy=False"."""
     quick: bool = False
@@ -57,37 +60,41 @@ class Config:
 
 def choose(config: Config) -> tuple[list[Setting], list[str]]:
     """The rows, and why others are left out."""
-    settings = all_settings((SHORT, LENGTH), (1, 16, 256)) if config.quick else all_settings()
-    settings = [setting for setting in settings if config.only in str(setting)]
+    settings = [setting for setting in all_settings() if config.only in str(setting)]
+    if config.quick:
+        settings = [s for s in settings if s.length <= LENGTH and not (s.env.startswith("RL4LMs") and s.slots)]
     missing = []
     if config.rl4lms is None:
         missing.append("RL4LMs: its repository is not at hand, see --rl4lms")
-    missing += [f"RL4LMs: {name} is not installed" for name in ("torch",) if not importlib.util.find_spec(name)]
-    if missing:
-        settings = [setting for setting in settings if not setting.env.startswith("RL4LMs")]
+    elif not importlib.util.find_spec("torch"):
+        missing.append("RL4LMs: torch is not installed")
+    elif config.clock == "cpu":
+        missing.append("RL4LMs, processes: their time is not that of this process")
     elif not importlib.util.find_spec("stable_baselines3"):
         missing.append("RL4LMs, processes: stable_baselines3 is not installed")
-        settings = [setting for setting in settings if setting.env != "RL4LMs, processes"]
-    return settings, missing
+    absent = tuple(line.partition(":")[0] for line in missing)
+    return [setting for setting in settings if not setting.env.startswith(absent)], missing
 
 
-def measure(settings: list[Setting], config: Config) -> Rates:
-    """Token steps per second of each row, by round."""
+def measure(settings: list[Setting], config: Config) -> tuple[Rates, float]:
+    """Token steps per second of each row, by round; and the share of the time that this process had a core."""
     rates: Rates = {setting: [] for setting in settings}
     with ExitStack() as stack:
         rl4lms = by_rl4lms.load(config.rl4lms) if any(s.env.startswith("RL4LMs") for s in settings) else None
-        runs = {setting: open_run(setting, rl4lms, stack) for setting in settings}
+        runs = {setting: open_run(setting, rl4lms, stack, CLOCKS[config.clock]) for setting in settings}
         console = Console(stderr=True)
         steps = {
             setting: warm_up(setting, run, config.seconds, config.rounds)
             for setting, run in track(runs.items(), "warming up", console=console)
         }
+        wall, cpu = time.perf_counter(), time.process_time()
         for number in track(range(config.rounds), "rounds", console=console):
             gc.collect()
             turn = number * len(settings) // config.rounds
             for setting in settings[turn:] + settings[:turn]:
                 rates[setting].append(steps[setting] * (setting.slots or 1) / runs[setting](steps[setting]))
-    return rates
+        share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+    return rates, share
 
 
 def warm_up(setting: Setting, run: Run, seconds: float, rounds: int) -> int:
@@ -104,8 +111,8 @@ def warm_up(setting: Setting, run: Run, seconds: float, rounds: int) -> int:
     return math.ceil(wanted / setting.length) * setting.length if whole else math.ceil(wanted)
 
 
-def show(rates: Rates, console: Console) -> None:
-    table = Table(title="steps per second: median (min..max) over the rounds")
+def show(rates: Rates, clock: str, console: Console) -> None:
+    table = Table(title=f"steps per second of {clock} time: median (min..max) over the rounds")
     for title in ("environment", "slots", "length", "tokenizer", "steps/s", "µs a step"):
         table.add_column(title, justify="left" if title == "environment" else "right")
     for setting, found in rates.items():
@@ -130,9 +137,10 @@ def main(config: Config) -> None:
     settings, missing = choose(config)
     console = Console(width=150)
     machine = describe_machine()
-    facts = {
+    facts: dict[str, Any] = {
+        "clock": config.clock,
         "tokens per line": {
-            f"{vocabulary}{', new lines' * new}": round(tokens_per_line(vocabulary, new), 1)
+            f"{vocabulary}{', new lines' * new}": round(tokens_per_line(tokenizer(vocabulary), new), 1)
             for vocabulary in ("bytes", "bpe")
             for new in (False, True)
         },
@@ -143,14 +151,16 @@ def main(config: Config) -> None:
     console.print(
         f"load before the run {machine['load'][0]:.2f}; tokens per line {facts['tokens per line']}", highlight=False
     )
-    rates = measure(settings, config)
+    rates, share = measure(settings, config)
+    facts["share of a core"] = round(share, 2)
     memory = (
         {}
         if config.only
         else measure_memory(*(((4, 16, 64), (SHORT,)) if config.quick else (SLOTS_HELD, LENGTHS_HELD)))
     )
-    show(rates, console)
+    show(rates, config.clock, console)
     show_memory(memory, console)
+    console.print(f"this process had a core for {share:.0%} of the time; rates by the wall are low by as much")
     for line in missing:
         console.print(f"left out: {line}", highlight=False)
     if any(setting.env.startswith("RL4LMs") for setting in settings):

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,8 @@ Vocabulary = Literal["bytes", "bpe"]
 Actions = npt.NDArray[np.int64]
 
 EOS = "<eos>"
-BPE_SIZE = 512
-"""So small that a token holds about 3.3 bytes, as in the vocabularies of code models, which are trained on more."""
+SIZES: dict[Vocabulary, int] = {"bytes": 257, "bpe": 512}
+"""The larger one is so small that a token holds about 3.3 bytes, as in code models, which are trained on more text."""
 SHORTEST = 64
 MARK = "9"
 """Stands in the text below nowhere else, so that it is a token of its own: replaced by the digits of a number that
@@ -111,24 +110,27 @@ class Writer:
     """Endless actions of all slots: each writes program after program of exactly ``length`` tokens, the end included.
 
     Args:
-        vocabulary: bytes, or tokens of several.
+        tokenizer: has ``encode`` and ``eos_token_id``; a 9 is a token of its own.
         slots: how many write side by side.
         length: tokens of every program; at least ``SHORTEST``.
         in_phase: all programs end in the same step; otherwise the slots begin at even distances within a program, so
             that as many end in one step as in another.
-        new_lines: hardly a line stands there twice, so that nothing that is remembered about lines helps.
+        new_lines: four lines of five stand there once only, so that little helps that is remembered about lines.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, slots: int, length: int, in_phase: bool = False, new_lines: bool = False
+        self, tokenizer: Any, slots: int, length: int, in_phase: bool = False, new_lines: bool = False
     ) -> None:
         if length < SHORTEST:
             raise ValueError(f"length must be at least {SHORTEST}, got {length}")
-        encode, eos = encoder(vocabulary)
-        self._digits = np.array([encode(digit)[0] for digit in "0123456789"])
-        head = encode(f"x{MARK * 7} = 1\n")
-        programs = [head + _body(vocabulary, slot, length, new_lines) for slot in range(slots)]
-        self._programs = np.array([program[: length - 1] + [eos] for program in programs])  # [slots, length]
+        self._digits = np.array([tokenizer.encode(digit)[0] for digit in "0123456789"])
+        lines = (marked(PROGRAMS) if new_lines else PROGRAMS).splitlines(keepends=True)
+        head = tokenizer.encode(f"x{MARK * 7} = 1\n")
+        programs = []  # each begins at another line
+        for start in range(min(slots, len(lines))):
+            body = tokenizer.encode("".join(lines[start:] + lines[:start]))
+            programs.append((head + body * (length // len(body) + 1))[: length - 1] + [tokenizer.eos_token_id])
+        self._programs = np.array([programs[slot % len(programs)] for slot in range(slots)])  # [slots, length]
         marks = self._programs == self._digits[int(MARK)]
         places = np.arange(length)
         self._digit = np.where(marks, places - np.maximum.accumulate(np.where(marks, 0, places), axis=1), 0) - 1
@@ -149,10 +151,10 @@ class Writer:
         return rows.astype(np.int64)
 
 
-def tokens_per_line(vocabulary: Vocabulary, new_lines: bool = False) -> float:
+def tokens_per_line(tokenizer: Any, new_lines: bool = False) -> float:
     """Of the programs here."""
     text = marked(PROGRAMS) if new_lines else PROGRAMS
-    return len(encoder(vocabulary)[0](text)) / text.count("\n")
+    return len(tokenizer.encode(text)) / text.count("\n")
 
 
 def marked(text: str) -> str:
@@ -161,34 +163,14 @@ def marked(text: str) -> str:
 
 
 @cache
-def train_bpe() -> PreTrainedTokenizerFast:
-    """A byte-level BPE of the usual kind, where newlines are merged with what stands around them."""
+def train(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of the usual kind; with "bytes" it merges nothing."""
     fast = Tokenizer(models.BPE())
     fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     fast.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=BPE_SIZE, initial_alphabet=alphabet, special_tokens=[EOS], show_progress=False
+        vocab_size=SIZES[vocabulary], initial_alphabet=alphabet, special_tokens=[EOS], show_progress=False
     )
     fast.train_from_iterator([PROGRAMS], trainer)
     return PreTrainedTokenizerFast(tokenizer_object=fast, eos_token=EOS)
-
-
-def encoder(vocabulary: Vocabulary) -> tuple[Callable[[str], list[int]], int]:
-    """What makes ids of a text, and the id that ends a program."""
-    if vocabulary == "bytes":
-        return lambda text: list(text.encode()), 256
-    tokenizer = train_bpe()
-    return lambda text: list(tokenizer(text)["input_ids"]), int(tokenizer.eos_token_id)
-
-
-def _body(vocabulary: Vocabulary, slot: int, length: int, new_lines: bool) -> list[int]:
-    """At least ``length`` tokens of program text that begins at another line for each slot."""
-    once = _rotated(vocabulary, slot % PROGRAMS.count("\n"), new_lines)
-    return once * (length // len(once) + 1)
-
-
-@cache
-def _rotated(vocabulary: Vocabulary, line: int, new_lines: bool) -> list[int]:
-    lines = (marked(PROGRAMS) if new_lines else PROGRAMS).splitlines(keepends=True)
-    return encoder(vocabulary)[0]("".join(lines[line:] + lines[:line]))

@@ -20,7 +20,7 @@ from typing import Any
 
 import gymnasium
 
-from benchmarks.env_throughput.actions import PROGRAMS, train_bpe
+from benchmarks.env_throughput.actions import PROGRAMS, Vocabulary, train
 from benchmarks.env_throughput.settings import MAX_PROMPT_TOKENS
 
 SHIMS = (
@@ -46,7 +46,7 @@ def load(repository: Path) -> ModuleType:
         return importlib.import_module("rl4lms.envs.text_generation.env")
 
 
-def make_env(module: ModuleType, length: int) -> Any:
+def make_env(module: ModuleType, vocabulary: Vocabulary, length: int) -> Any:
     """One ``TextGenEnv`` that ends at the end token or at its budget, rewarded in constant time."""
 
     def no_judging(current: object, action: int, following: object, done: bool, meta_info: object = None) -> float:
@@ -54,7 +54,7 @@ def make_env(module: ModuleType, length: int) -> Any:
 
     sample = sys.modules[module.Sample.__module__].Sample("0", PROGRAMS[:100], ["a reference"], {})
     return module.TextGenEnv(
-        tokenizer=copy.deepcopy(train_bpe()),  # it sets padding and truncation
+        tokenizer=copy.deepcopy(train(vocabulary)),  # it sets padding and truncation
         reward_function=no_judging,
         samples=[(sample, 1.0)],
         max_episode_length=length,

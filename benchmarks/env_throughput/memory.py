@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 
 from benchmarks.env_throughput.actions import Writer
-from benchmarks.env_throughput.runners import open_codegym
+from benchmarks.env_throughput.runners import open_codegym, tokenizer
 from benchmarks.env_throughput.settings import Setting
 
 
@@ -17,7 +17,8 @@ def measure_memory(slots: tuple[int, ...], lengths: tuple[int, ...]) -> dict[int
 
 
 def _hold(setting: Setting) -> int:
-    rows = list(Writer(setting.vocabulary, setting.slots, setting.length, in_phase=True).rows(setting.length - 1))
+    writer = Writer(tokenizer(setting.vocabulary), setting.slots, setting.length, in_phase=True)
+    rows = list(writer.rows(setting.length - 1))
     gc.collect()
     tracemalloc.start()
     env = open_codegym(setting)

@@ -17,6 +17,13 @@ def check_number(name: str, value: float, low: float = -math.inf, high: float = 
     return value
 
 
+def check_count(name: str, value: int) -> int:
+    """Give an argument back as it came; ``ValueError`` where it is not a whole number, 0 or more."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name}={value!r}, wanted a whole number, 0 or more")
+    return value
+
+
 def is_finite(value: object) -> bool:
     """Whether this is a number (True and False are none here) and neither infinite nor NaN."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -45,6 +45,8 @@ class Term:
     """No episode earns less than this in total."""
     high: float = math.inf
     """No episode earns more than this in total."""
+    needs_scorer: bool = True
+    """Whether a term that reads scores makes no sense without a line scorer."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def at_end(
         return np.zeros(last.num_tokens) if last.verdict is None else credit(last)
 
     def stream(step: Step) -> float:
-        return float(judged_credit(step).sum())
+        return 0.0 if step.verdict is None else float(credit(step).sum())
 
     return Term(name, stream, judged_credit, scores, low, high)
 

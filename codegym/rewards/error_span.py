@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codegym.facts import Step
 from codegym.judge import Status
-from codegym.rewards.spans import num_given_tokens, source_lines, token_mask
+from codegym.rewards.spans import source_lines, token_mask
 
 
 class Reach(StrEnum):
@@ -57,7 +57,7 @@ def error_span(last: Step) -> NDArray[np.bool_]:
         number = last.verdict.error.line
         numbered = zip(last.lines, source_lines(last.lines), strict=True)
         span = token_mask((line for line, numbers in numbered if number in numbers), last.num_tokens)
-    span[: num_given_tokens(last)] = False
+    span[: last.num_given] = False
     return span
 
 

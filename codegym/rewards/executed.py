@@ -16,9 +16,9 @@ from codegym.rewards.spans import source_lines, token_mask
 def executed_mask(last: Step) -> NDArray[np.bool_]:
     """False for tokens that stand only in lines which no check ran, [num_tokens] (StepCoder FGO, arXiv 2402.01391).
 
-    A mask for the learner's loss, not a reward. A statement over several lines ran where one of them did. Neutral lines
-    do not run. The end-of-sequence token is True, and so is every token of a program that does not compile: what is
-    wrong with it can lie anywhere.
+    A mask for the learner's loss, not a reward. A statement over several lines ran where one of them did. Blank
+    lines, comments and docstrings do not run. The end-of-sequence token is True, and so is every token of a program
+    that does not compile: what is wrong with it can lie anywhere.
 
     Raises:
         ValueError: the program was not judged, or was judged without tracing its lines.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegym.facts import Step
+from codegym.lines import LineKind
 from codegym.rewards.arguments import check_number
 from codegym.rewards.base import Term, at_end
 from codegym.rewards.spans import code_lines, credit_lines
@@ -30,7 +31,7 @@ def first_error(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 
         share = scale / max(len(code_lines(last)), 1)
         amounts = {}
         for line in last.lines:
-            if line.score is None:
+            if line.score is None or line.kind is not LineKind.CODE:
                 continue
             if line.score < threshold:
                 amounts[line.number] = 0.0 if line.given else -penalty

@@ -7,6 +7,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from codegym.facts import Step
 from codegym.rewards.arguments import check_number
@@ -28,7 +29,8 @@ def parse_reward(value: RewardLike) -> Reward:
     [('outcome', 1.0), ('process', 0.5)]
 
     A string is a sum of terms of ``REWARDS``, each with a weight and with keyword arguments where wanted. A function is
-    a causal term with its own name, for which all lines are scored as they are closed; it is not asked about the end
+    a causal term with its own name, for which lines are scored as they are closed, where there
+    is a line scorer; it is not asked about the end
     of a program that could not be judged.
 
     Raises:
@@ -51,12 +53,13 @@ def _weighted(value: object) -> _Weighted:
     if callable(value):
         if value in REWARDS.values():  # the function that makes a term, where its term was meant
             return ((value(), 1.0),)
-        return ((causal(getattr(value, "__name__", type(value).__name__), value), 1.0),)
+        term = causal(getattr(value, "__name__", type(value).__name__), value)
+        return ((replace(term, needs_scorer=False), 1.0),)  # it may read nothing but the verdict
     raise TypeError(f"no reward can be made from {value!r}: wanted a string, a mapping, a term or a function of a step")
 
 
 def _scaled(terms: _Weighted, factor: float) -> _Weighted:
-    check_number("weight", factor)
+    factor = float(check_number("weight", factor))
     return tuple((term, factor * weight) for term, weight in terms)
 
 

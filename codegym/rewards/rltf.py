@@ -13,7 +13,6 @@ from codegym.rewards.arguments import check_choice, check_number
 from codegym.rewards.base import ScoresNeeded, Term, at_end, at_verdict
 from codegym.rewards.error_span import error_span
 from codegym.rewards.outcome import VALUES, Class, outcome_class
-from codegym.rewards.spans import num_given_tokens
 
 
 def rltf() -> Term:
@@ -57,7 +56,7 @@ def rltf_fine(*, weight: float = 0.3, scale: str = "code") -> Term:
 
     def credit(last: Step) -> NDArray[np.float64]:
         span = error_span(last).astype(np.float64)
-        num_written = last.num_tokens - num_given_tokens(last)
+        num_written = last.num_tokens - last.num_given
         return -weight * span * (num_written / max(span.sum(), 1.0) if scale == "paper" else 1.0)
 
     return at_end("rltf_fine", credit, ScoresNeeded.NEVER, -math.inf, 0.0)

@@ -22,11 +22,6 @@ def token_mask(lines: Iterable[Line], num_tokens: int) -> NDArray[np.bool_]:
     return mask
 
 
-def num_given_tokens(step: Step) -> int:
-    """How many tokens of the completion closed lines of a given prefix or stand before one that did."""
-    return max((line.last_token + 1 for line in step.lines if line.given), default=0)
-
-
 def policy_lines(step: Step) -> tuple[Line, ...]:
     """The lines that were closed by the policy."""
     return tuple(line for line in step.lines if not line.given)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from codegym.facts import Step
 from codegym.judge import Status
-from codegym.rewards.arguments import check_number
+from codegym.rewards.arguments import check_count
 from codegym.rewards.base import ScoresNeeded, Term, at_end, at_verdict, causal
-from codegym.rewards.spans import num_given_tokens, policy_lines
+from codegym.rewards.spans import policy_lines
 
 
 def length(*, free: int = 0) -> Term:
@@ -20,13 +20,13 @@ def length(*, free: int = 0) -> Term:
     Paid at the end; each token bears its own part. With a positive weight this is a cost.
 
     Raises:
-        ValueError: ``free`` is negative or not finite.
+        ValueError: ``free`` is not a whole number, 0 or more.
     """
-    check_number("free", free, 0)
+    check_count("free", free)
 
     def credit(last: Step) -> NDArray[np.float64]:
         cost = np.zeros(last.num_tokens)
-        cost[num_given_tokens(last) + int(free) :] = -1 / last.max_tokens
+        cost[last.num_given + free :] = -1 / last.max_tokens
         return cost
 
     return at_end("length", credit, ScoresNeeded.NEVER, -1.0, 0.0)
@@ -36,9 +36,9 @@ def line_cap(*, cap: int = 100) -> Term:
     """Take 1 for each line that the policy closes beyond ``cap`` lines, neutral ones counted; 0 at most.
 
     Raises:
-        ValueError: ``cap`` is negative or not finite.
+        ValueError: ``cap`` is not a whole number, 0 or more.
     """
-    check_number("cap", cap, 0)
+    check_count("cap", cap)
 
     def stream(step: Step) -> float:
         return -1.0 if step.line is not None and len(policy_lines(step)) > cap else 0.0

@@ -120,7 +120,7 @@ SCORE_TABLES = st.builds(
 PASSING = st.frozensets(st.sampled_from(COMPLETE))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
     scores=SCORE_TABLES,
     passing=PASSING,

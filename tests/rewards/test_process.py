@@ -81,6 +81,7 @@ def test_more_good_lines_do_not_pay_once_divided():
         ("first_error(scale=-1)", "scale=-1, wanted a finite number, 0 or more"),
         ("min_form(temperature=0)", "temperature=0"),
         ("length(free=-1)", "free=-1"),
+        ("length(free=2.5)", "free=2.5, wanted a whole number"),
         ("line_cap(cap=True)", "cap=True"),
     ],
 )
@@ -176,7 +177,7 @@ def test_line_cap_costs_lines_beyond_it():
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LineKind if kind is not LineKind.CODE])
-@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo", "min_form"])
+@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo", "min_form", "first_error"])
 def test_line_of_a_neutral_kind_earns_nothing(kind, text):
     last = make_last(("a\n", 1.0), ("b\n", 1.0), kinds=[kind, LineKind.CODE])
     credit = parse_reward(text).credit(last)

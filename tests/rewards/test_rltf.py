@@ -41,6 +41,9 @@ def test_paper_gives_a_line_the_weight_of_a_program():
 def test_given_tokens_are_spared():
     # 5 tokens written
     assert credit("rltf_fine(weight=0.5)", ended(PROGRAM, TIMEOUT, given=1)) == [0, 0, -0.5, -0.5, -0.5, -0.5, -0.5]
+    # the paper's T is what was written: .3 * 5 / 2
+    error = ("NameError", "name 'a' is not defined", 3)
+    assert credit("rltf_fine(scale='paper')", ended(PROGRAM, ERROR, error, given=1)) == [0, 0, 0, 0, -0.75, -0.75, 0]
     in_prefix = ended(PROGRAM, ERROR, ("NameError", "name 'c' is not defined", 2), given=2)
     for scale in ("code", "paper"):
         assert credit(f"rltf_fine(scale={scale!r})", in_prefix) == [0] * 7

@@ -1,0 +1,76 @@
+"""REINFORCE: the policy gradient of whole programs, with a baseline (Williams 1992).
+
+    python -m agents.reinforce --policy runs/start --out runs/reinforce --tasks arithmetic --baseline greedy
+
+Baselines: the mean score of the iteration ("mean"); the score of the policy's own greedy program for the same prompt
+("greedy", self-critical training, as in CodeRL, arXiv 2207.01780, and RLTF, arXiv 2307.04349); none.
+
+Left out: CodeRL's critic that weighs the tokens, and the supervised half-steps between updates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from agents.common.advantages import returns_to_go
+from agents.common.losses import aggregate, descend
+from agents.common.rollout import Rollout
+from agents.common.run import Run, RunConfig
+from agents.common.shell import run_from_shell
+
+
+@dataclass(frozen=True)
+class REINFORCEConfig(RunConfig):
+    """Settings of REINFORCE."""
+
+    baseline: Literal["mean", "greedy", "none"] = "mean"
+    """What a program's return is compared with."""
+    to_go: bool = False
+    """A token is credited with what was earned from it on, not with the score of its whole program."""
+
+
+def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+    """Train a policy.
+
+    Args:
+        config: settings.
+        line_scorer: a process reward model, for rewards that read line scores.
+        tasks: a task source, instead of ``config.tasks``.
+    """
+    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+        optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
+        run.keep(optimizer=optimizer)
+        for iteration in run.iterations():
+            rollout = run.collect(iteration)
+            returns = returns_to_go(rollout.rewards, rollout.mask) if config.to_go else rollout.scores[:, None]
+            advantages = (returns - baseline(run, iteration, rollout)) * rollout.mask
+            losses = []
+            for rows in run.minibatches(iteration, 0, len(rollout.tokens)):
+                part = rollout.select(rows)
+                log_probs, _ = run.log_probs(part)
+                loss = aggregate(-log_probs * advantages[rows], part.mask)
+                descend(optimizer, loss, run.model, config.max_grad_norm)
+                losses.append(float(loss.detach()))
+            run.log(iteration, rollout, {"policy_loss": sum(losses) / len(losses)})
+    return run
+
+
+def baseline(run: Run, iteration: int, rollout: Rollout) -> Tensor:
+    """What the return of each program is compared with, [B, 1]."""
+    config = run.config
+    assert isinstance(config, REINFORCEConfig)
+    if config.baseline == "none":
+        return torch.zeros(len(rollout.scores), 1)
+    compared = rollout.scores.mean().repeat(config.programs)
+    if config.baseline == "greedy":
+        greedy = run.collect(iteration, greedy=True)
+        compared[greedy.slots] = greedy.scores  # where the machine failed for the greedy one the mean stays
+    return compared[rollout.slots][:, None]
+
+
+if __name__ == "__main__":
+    run_from_shell(REINFORCEConfig, train, __doc__)

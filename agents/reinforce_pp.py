@@ -1,0 +1,88 @@
+"""REINFORCE++: PPO's clipped loss without a critic (arXiv 2501.03262).
+
+    python -m agents.reinforce_pp --policy runs/start --out runs/reinforce_pp --tasks arithmetic
+
+The reward of a token is what it earned, minus ``kl_coef`` times the log-ratio to the starting policy (k1, in the reward,
+where it is unbiased). The advantage of a token is its return, whitened over the whole iteration; with ``group_size``
+above 1 the mean return of the group is taken off first (the variant "with baseline").
+
+Left out: nothing of the algorithm; the paper's mixture of data sets.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from agents.common.advantages import group_advantages, returns_to_go, whiten
+from agents.common.losses import aggregate, clipped_policy_loss, descend, kl
+from agents.common.rollout import Rollout
+from agents.common.run import Run, RunConfig
+from agents.common.shell import run_from_shell
+
+
+@dataclass(frozen=True)
+class REINFORCEPPConfig(RunConfig):
+    """Settings of REINFORCE++."""
+
+    group_size: int = 1
+    """Programs that answer each prompt; above 1 the mean of the group is the baseline."""
+    epochs: int = 2
+    """Passes over the programs of an iteration."""
+    gamma: float = 1.0
+    """Discount of one token."""
+    clip_range: float = 0.2
+    """How far the ratio to the sampling policy may move."""
+    kl_coef: float = 0.0
+    """Weight of k1, KL against the starting policy, in the reward."""
+
+
+def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+    """Train a policy.
+
+    Args:
+        config: settings.
+        line_scorer: a process reward model, for rewards that read line scores.
+        tasks: a task source, instead of ``config.tasks``.
+    """
+    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+        reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
+        optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
+        run.keep(optimizer=optimizer)
+        for iteration in run.iterations():
+            rollout = run.collect(iteration, config.group_size)
+            advantages = advantages_of(run, config, rollout, reference)
+            losses = []
+            for epoch in range(config.epochs):
+                for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
+                    part = rollout.select(rows)
+                    log_probs, _ = run.log_probs(part)
+                    clip = config.clip_range
+                    loss = clipped_policy_loss(log_probs, part.log_probs, advantages[rows], clip, clip)
+                    loss = aggregate(loss, part.mask)
+                    descend(optimizer, loss, run.model, config.max_grad_norm)
+                    losses.append(float(loss.detach()))
+            run.log(iteration, rollout, {"policy_loss": sum(losses) / len(losses)})
+    return run
+
+
+@torch.no_grad()
+def advantages_of(run: Run, config: REINFORCEPPConfig, rollout: Rollout, reference: nn.Module | None) -> Tensor:
+    """Whitened returns of the tokens, [B, T]."""
+    rewards = rollout.rewards
+    if reference is not None:
+        anchor, _ = run.log_probs(rollout, reference)
+        rewards = rewards - config.kl_coef * kl(rollout.log_probs, anchor, "k1") * rollout.mask
+    returns = returns_to_go(rewards, rollout.mask, config.gamma)
+    if config.group_size > 1:
+        means = rewards.sum(1) - group_advantages(rewards.sum(1), rollout.groups, "none")
+        returns = (returns - means[:, None]) * rollout.mask
+    return whiten(returns, rollout.mask)
+
+
+if __name__ == "__main__":
+    run_from_shell(REINFORCEPPConfig, train, __doc__)

@@ -1,0 +1,5 @@
+"""An action mask that keeps a program completable."""
+
+from codegym.completable.mask import CompletableMask
+
+__all__ = ["CompletableMask"]

@@ -1,0 +1,142 @@
+"""The labeller: samples programs, and searches through many of them at the same time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from codegym.prm.labels import Estimate, LabelledProgram, code_lines
+from codegym.prm.probing import Judging, PrefixRequest, Prober, Sampler, Spent, complete, judge_all, seed_of
+from codegym.prm.search import Method, SampledProgram, Search
+from codegym.task import Task
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """How labels are found."""
+
+    method: Method = "search"
+    """"search" is PSGPO's binary search, for hard labels; "rates" measures every prefix, for soft and marginal ones."""
+    num_completions: int = 20
+    """K: completions of a prefix that is tried. A prefix is lost where none of them passes."""
+    at_once: int = 256
+    """Programs whose searches go on together: the larger, the better the batches of the sampler."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in ("search", "rates"):
+            raise ValueError(f'method must be "search" or "rates", got {self.method!r}')
+        if self.num_completions < 1 or self.at_once < 1:
+            raise ValueError(
+                f"num_completions and at_once must be at least 1, got {self.num_completions} and {self.at_once}"
+            )
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """A quarter of K first: most prefixes that can be completed show it there. Rates need all K of every prefix."""
+        first = self.num_completions // 4
+        return (first, self.num_completions) if first and self.method == "search" else (self.num_completions,)
+
+
+class Labeller:
+    r"""Finds labels for programs.
+
+        labeller = Labeller(sampler, judge, LabelSettings(num_completions=20))
+        for labelled in labeller.label(programs):
+            print(line_labels(labelled))
+
+    A failure of the machine never becomes a label: programs that it touches are left out and counted in ``skipped``.
+
+    Args:
+        sampler: completes prefixes.
+        judge: judges programs.
+        settings: how labels are found.
+        on_round: is called with what was spent, after each round.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        judge: Judging,
+        settings: LabelSettings = LabelSettings(),  # noqa: B008 - a frozen record
+        *,
+        on_round: Callable[[Spent], object] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.skipped = 0
+        self._on_round = on_round
+        self._prober = Prober(sampler, judge, settings.stages, settings.seed)
+
+    @property
+    def spent(self) -> Spent:
+        """What the labels have cost so far."""
+        return self._prober.spent
+
+    def sample(self, tasks: Iterable[Task], num_samples: int = 1) -> Iterator[SampledProgram]:
+        """Let the sampler write so many programs for each task, and judge them."""
+        seeded = ((task, seed_of(self.settings.seed, "programs", number)) for number, task in enumerate(tasks))
+        while batch := list(islice(seeded, max(1, self.settings.at_once // num_samples))):
+            yield from self._sample([PrefixRequest(task, "", num_samples, seed) for task, seed in batch])
+            self._tell()
+
+    def _sample(self, requests: Sequence[PrefixRequest]) -> Iterator[SampledProgram]:
+        answers = complete(self._prober.sampler, requests, self.spent)
+        programs = [
+            (request.task, one.text) for request, answer in zip(requests, answers, strict=True) for one in answer
+        ]
+        verdicts = judge_all(self._prober.judge, programs, self.spent)
+        for task, text in programs:
+            passed = verdicts[task.task_id, text]
+            if passed is None:
+                self.skipped += 1
+            else:
+                yield SampledProgram(task, text, passed)
+
+    def remember(self, programs: Iterable[LabelledProgram]) -> None:
+        """Take over what earlier programs found out about their prefixes."""
+        for program in programs:
+            lines, last = program.lines, max(code_lines(program.completion), default=0)
+            for count, estimate in program.probes.items():
+                if count < last:  # that of the last line is the program's own verdict
+                    self._prober.known[program.task_id, "".join(lines[:count])] = estimate
+
+    def label(self, programs: Iterable[SampledProgram]) -> Iterator[LabelledProgram]:
+        """Label programs; they come in the order of ``programs``, each as soon as it can."""
+        waiting, queue = iter(programs), deque[Search]()
+        while True:
+            fresh = islice(waiting, self.settings.at_once - len(queue))
+            queue.extend(Search(program, self.settings.method) for program in fresh)
+            if not queue:
+                return
+            self._advance([search for search in queue if not search.is_done])
+            while queue and queue[0].is_done:
+                result = queue.popleft().result
+                if result is None:
+                    self.skipped += 1
+                else:
+                    yield result
+
+    def _advance(self, searches: Sequence[Search]) -> None:
+        """Bring every search one question further."""
+        if not searches:
+            return
+        self._prober.measure(
+            (search.program.task, search.prefix(count)) for search in searches for count in search.wanted
+        )
+        for search in searches:
+            search.answer(self._answers(search))
+        self._tell()
+
+    def _answers(self, search: Search) -> Mapping[int, Estimate] | None:
+        keys = {count: (search.program.task.task_id, search.prefix(count)) for count in search.wanted}
+        known = {count: self._prober.known[key] for count, key in keys.items()}
+        unsure = [count for count, key in keys.items() if key in self._prober.failed]
+        if self.settings.method == "search":  # one success is enough, whatever else could not be run
+            unsure = [count for count in unsure if not known[count].successes]
+        return None if unsure else known
+
+    def _tell(self) -> None:
+        if self._on_round is not None:
+            self._on_round(self.spent)

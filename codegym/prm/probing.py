@@ -1,0 +1,178 @@
+"""How often prefixes end well, measured: completions are sampled and judged, for many prefixes at once.
+
+Where completions come from is a callable, so that any policy and any decode loop can label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import NamedTuple, Protocol
+
+from codegym.errors import SandboxError
+from codegym.judge import Verdict
+from codegym.prm.labels import Estimate
+from codegym.task import Task
+
+_TRIES = 3
+_MANY = 16  # executions which, all failed, say that the machine will not get better by itself
+
+
+class PrefixRequest(NamedTuple):
+    """A prefix that wants to be completed."""
+
+    task: Task
+    text: str
+    """Whole lines of a program, none for ``""``."""
+    num_completions: int
+    seed: int
+    """Of their randomness: a sampler that takes it from here and nowhere else gives the same whatever else is asked."""
+
+
+class Completion(NamedTuple):
+    """What a sampler wrote after a prefix."""
+
+    text: str
+    """Without the prefix."""
+    num_tokens: int
+
+
+Sampler = Callable[[Sequence[PrefixRequest]], Sequence[Sequence[Completion]]]
+"""Completes prefixes: for each request, in order, as many completions as it wants."""
+
+
+class Judging(Protocol):
+    """What judges programs: ``codegym.Judge``, or anything else with this method."""
+
+    def submit(self, task: Task, completion: str) -> Future[Verdict]:
+        """Start judging; the future holds a verdict, or a ``SandboxError`` where the machine failed."""
+
+
+@dataclass
+class Spent:
+    """What labels have cost."""
+
+    completions: int = 0
+    tokens: int = 0
+    """Sampled tokens of the completions, those of their prefixes not counted."""
+    executions: int = 0
+    """Programs given to the judge; equal ones of one round count once."""
+    rounds: int = 0
+    """Calls of the sampler."""
+    cache_hits: int = 0
+    """Prefixes that were known already when they were asked for."""
+
+    def __add__(self, other: Spent) -> Spent:
+        mine, others = asdict(self), asdict(other)
+        return Spent(**{name: mine[name] + others[name] for name in mine})
+
+
+def seed_of(*parts: object) -> int:
+    """Give a seed of 63 bits that depends on every part and is the same in every process."""
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).digest()) >> 1
+
+
+Key = tuple[str, str]
+"""Task id and prefix."""
+
+
+class Prober:
+    """Measures prefixes and remembers what it found.
+
+    Args:
+        sampler: completes prefixes.
+        judge: judges programs.
+        stages: cumulative numbers of completions: a prefix that has a success after a stage needs no further one. The
+            last is K.
+        seed: of all completions.
+    """
+
+    def __init__(self, sampler: Sampler, judge: Judging, stages: Sequence[int], seed: int = 0) -> None:
+        if not stages or list(stages) != sorted(set(stages)) or stages[0] < 1:
+            raise ValueError(f"stages must be growing numbers of completions, got {list(stages)}")
+        self.sampler, self.judge, self.stages, self.seed = sampler, judge, tuple(stages), seed
+        self.spent = Spent()
+        self.known: dict[Key, Estimate] = {}
+        self.failed: set[Key] = set()
+        """Prefixes that cannot be measured since the machine failed."""
+
+    def measure(self, prefixes: Iterable[tuple[Task, str]]) -> None:
+        """Make all prefixes known, or failed."""
+        wanted = {(task.task_id, text): task for task, text in prefixes}
+        todo = [(task, text) for (_, text), task in wanted.items() if not self._is_settled((task.task_id, text))]
+        self.spent.cache_hits += len(wanted) - len(todo)
+        for target in self.stages:
+            todo = [(task, text) for task, text in todo if not self._is_settled((task.task_id, text), target)]
+            if todo:
+                self._draw([self._request(task, text, target) for task, text in todo])
+
+    def _is_settled(self, key: Key, target: int | None = None) -> bool:
+        known = self.known.get(key, Estimate(0, 0))
+        stops_early = len(self.stages) > 1 and known.successes > 0
+        return key in self.failed or stops_early or known.completions >= (target or self.stages[-1])
+
+    def _request(self, task: Task, text: str, target: int) -> PrefixRequest:
+        drawn = self.known.get((task.task_id, text), Estimate(0, 0)).completions
+        return PrefixRequest(task, text, target - drawn, seed_of(self.seed, task.task_id, text, drawn))
+
+    def _draw(self, requests: Sequence[PrefixRequest]) -> None:
+        """Complete, judge, count."""
+        answers = complete(self.sampler, requests, self.spent)
+        programs = [
+            (request.task, request.text + completion.text)
+            for request, completions in zip(requests, answers, strict=True)
+            for completion in completions
+        ]
+        passed = judge_all(self.judge, programs, self.spent)
+        for request, completions in zip(requests, answers, strict=True):
+            results = [passed[request.task.task_id, request.text + completion.text] for completion in completions]
+            self._count((request.task.task_id, request.text), results)
+
+    def _count(self, key: Key, results: Sequence[bool | None]) -> None:
+        before = self.known.get(key, Estimate(0, 0))
+        judged = [result for result in results if result is not None]
+        self.known[key] = Estimate(before.successes + sum(judged), before.completions + len(judged))
+        if len(judged) < len(results):
+            self.failed.add(key)
+
+
+def complete(sampler: Sampler, requests: Sequence[PrefixRequest], spent: Spent) -> Sequence[Sequence[Completion]]:
+    """Ask a sampler and write down what it cost.
+
+    Raises:
+        ValueError: it did not give as many completions as were wanted.
+    """
+    answers = sampler(requests)
+    if [len(answer) for answer in answers] != [request.num_completions for request in requests]:
+        raise ValueError("the sampler must give, for each request in order, as many completions as it wants")
+    spent.rounds += 1
+    spent.completions += sum(map(len, answers))
+    spent.tokens += sum(completion.num_tokens for answer in answers for completion in answer)
+    return answers
+
+
+def judge_all(judge: Judging, programs: Iterable[tuple[Task, str]], spent: Spent) -> dict[Key, bool | None]:
+    """Judge programs, equal ones once: (task id, program) -> whether it passes, None where the machine kept failing.
+
+    Raises:
+        SandboxError: every one of many executions failed.
+    """
+    waiting = {(task.task_id, text): task for task, text in programs}
+    passed: dict[Key, bool | None] = dict.fromkeys(waiting)
+    for _ in range(_TRIES):
+        futures = {(task_id, text): judge.submit(task, text) for (task_id, text), task in waiting.items()}
+        spent.executions += len(futures)
+        failures: dict[Key, SandboxError] = {}
+        for key, future in futures.items():
+            try:
+                passed[key] = future.result().passed
+            except SandboxError as error:
+                failures[key] = error
+        waiting = {key: waiting[key] for key in failures}
+    if len(waiting) == len(passed) and len(passed) >= _MANY:
+        raise SandboxError(
+            f"the machine failed for all of {len(passed)} programs, for example: {[*failures.values()][0]}"
+        )
+    return passed

@@ -1,0 +1,122 @@
+"""Every agent solves a toy task in seconds, and a run that was killed ends with the same bits as one that was not."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+import torch
+
+from agents import grpo, ppo, reinforce, reinforce_pp, rloo
+from agents.common.policy import TinyConfig, make_tiny
+from agents.common.run import Run
+from agents.toy import SETTINGS, TASK
+from codegym import SandboxError, Status, Verdict
+
+AGENTS = {
+    "ppo": (ppo.PPOConfig, ppo.train),
+    "grpo": (grpo.GRPOConfig, grpo.train),
+    "rloo": (rloo.RLOOConfig, rloo.train),
+    "reinforce": (reinforce.REINFORCEConfig, reinforce.train),
+    "reinforce_pp": (reinforce_pp.REINFORCEPPConfig, reinforce_pp.train),
+}
+OPTIONS = {  # apart from these, the defaults
+    "ppo": {"learning_rate": 3e-3},
+    "grpo": {"learning_rate": 3e-3, "group_size": 64},
+    "rloo": {"learning_rate": 5e-3, "group_size": 32, "minibatch": 32},
+    "reinforce": {"learning_rate": 1e-2},
+    "reinforce_pp": {"learning_rate": 3e-3},
+}
+RIGHT, BROKEN = Future(), Future()
+RIGHT.set_result(Verdict(Status.PASSED, (Status.PASSED,)))
+BROKEN.set_exception(SandboxError("the machine failed"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A policy that knows nothing: one program in a hundred passes."""
+    size = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
+    return make_tiny(SETTINGS["tokenizer"], size).save(tmp_path_factory.mktemp("start"))
+
+
+def make_config(name, start, out, **changes):
+    config_type, _ = AGENTS[name]
+    common = {"reward": "coderl", "sandbox": "process", "programs": 128, "max_tokens": 4, "max_prompt_tokens": 4}
+    return config_type(policy=start, out=out, **(common | OPTIONS[name] | changes))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_agent_solves_the_toy_task(name, start, tmp_path) -> None:
+    run = AGENTS[name][1](make_config(name, start, tmp_path / "run", iterations=40), tasks=TASK)
+    first, *_, last = run.metrics()
+    assert first["pass_rate"] < 0.1
+    assert last["pass_rate"] > 0.7
+    assert (tmp_path / "run" / "policy" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["ppo", "grpo"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(name, start, tmp_path, monkeypatch) -> None:
+    train = AGENTS[name][1]
+    config = make_config(name, start, tmp_path / "whole", iterations=5, programs=64, checkpoint_every=2)
+    whole = train(config, tasks=TASK)
+
+    collect = Run.collect
+
+    def killed(self, iteration, *args, **options):
+        if iteration == 3:  # the last checkpoint is that of iteration 2
+            raise KeyboardInterrupt
+        return collect(self, iteration, *args, **options)
+
+    config = replace(config, out=tmp_path / "killed")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "collect", killed)
+        train(config, tasks=TASK)
+    resumed = train(config, tasks=TASK)
+    assert resumed.metrics() == whole.metrics()
+    for one, other in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_folder_with_another_run_is_not_overwritten(start, tmp_path) -> None:
+    config = make_config("ppo", start, tmp_path, iterations=1, programs=8)
+    ppo.train(config, tasks=TASK)
+    with pytest.raises(ValueError, match=r"holds another run \(gae_lambda was 1.0, now 0.9\)"):
+        ppo.train(replace(config, gae_lambda=0.9), tasks=TASK)
+    assert json.loads((tmp_path / "config.json").read_text())["gae_lambda"] == 1.0
+    assert len(ppo.train(replace(config, iterations=3), tasks=TASK).metrics()) == 3  # to go on for longer is fine
+
+
+def test_programs_that_the_machine_could_not_judge_teach_nothing(start, tmp_path) -> None:
+    class Broken:
+        """Fails for every second program."""
+
+        count = 0
+
+        def submit(self, task, completion):
+            self.count += 1
+            return BROKEN if self.count % 2 else RIGHT
+
+    config = make_config("rloo", start, tmp_path, iterations=1, programs=8, group_size=4, sandbox=Broken())
+    run = rloo.train(config, tasks=TASK)
+    assert run.metrics()[0]["invalid"] == 4
+    assert run.metrics()[0]["pass_rate"] == 1.0  # of those that were judged
+
+
+def test_the_greedy_baseline_is_the_score_of_the_greedy_program(start, tmp_path) -> None:
+    config = make_config("reinforce", start, tmp_path, programs=8, baseline="greedy")
+    with Run(config, tasks=TASK) as run:
+        run.keep()
+        rollout = run.collect(0)
+        greedy = run.collect(0, greedy=True)
+        assert len(greedy.scores.unique()) == 1  # one task, one greedy program
+        assert torch.equal(reinforce.baseline(run, 0, rollout), greedy.scores[:, None])

@@ -1,0 +1,216 @@
+"""The labeller against worlds whose truth is known: what it finds, what it costs, what it survives."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prm_worlds import SometimesBrokenJudge, TellingSampler, make_program, make_task
+
+from codegym.errors import DatasetError, SandboxError
+from codegym.fakes import FakeJudge
+from codegym.prm.data import card_path, label_into, read_card, read_labels
+from codegym.prm.labeller import Labeller, LabelSettings
+from codegym.prm.labels import agreement, line_labels
+from codegym.prm.probing import Prober
+from codegym.prm.search import SampledProgram
+
+
+def make_labeller(sampler=None, judge=None, **options) -> Labeller:
+    return Labeller(sampler or TellingSampler(), judge or FakeJudge(), LabelSettings(**options))
+
+
+def test_smallest_use():
+    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=3)])
+    assert line_labels(found) == (1, 1, -1, -1)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 20), st.data())
+def test_an_exact_sampler_finds_every_first_wrong_line_in_log_t_questions(num_lines, data):
+    first_wrong = data.draw(st.none() | st.integers(1, num_lines))
+    labeller = make_labeller()
+    [found] = labeller.label([make_program(make_task(num_lines=num_lines), first_wrong)])
+    assert found.last_right == (num_lines if first_wrong is None else first_wrong - 1)
+    assert len(found.probes) <= math.ceil(math.log2(num_lines))
+
+
+def test_a_program_that_passes_costs_nothing():
+    labeller = make_labeller()
+    assert [found.last_right for found in labeller.label([make_program(make_task())])] == [8]
+    assert labeller.spent.completions == labeller.spent.executions == 0
+
+
+@pytest.mark.parametrize("first_wrong, expected", [(8, [5, 5, 5]), (1, [20, 20, 20])], ids=["right", "wrong"])
+def test_a_prefix_costs_a_quarter_of_k_where_that_succeeds_and_else_exactly_k(first_wrong, expected):
+    # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them
+    [found] = make_labeller().label([make_program(make_task(), first_wrong)])
+    assert [estimate.completions for estimate in found.probes.values()] == expected
+
+
+def test_all_programs_advance_together_so_rounds_do_not_grow_with_their_number():
+    programs = [make_program(make_task(f"t{number}"), number % 8 + 1) for number in range(100)]
+    labeller = make_labeller()
+    assert [found.task_id for found in labeller.label(programs)] == [f"t{number}" for number in range(100)]
+    assert labeller.spent.rounds == 3 * 2  # log2(8) questions in two stages
+
+
+def test_prefixes_are_asked_about_once():
+    task = make_task()
+    sampler = TellingSampler()
+    labeller = make_labeller(sampler)
+    results = list(labeller.label([make_program(task, 5), make_program(task, 5), make_program(task, 7)]))
+    asked = [(request.text, request.num_completions) for call in sampler.calls for request in call]
+    assert len(asked) == len(set(asked))
+    assert [found.last_right for found in results] == [4, 4, 6]
+    completions = labeller.spent.completions
+    list(labeller.label([make_program(task, 5)]))
+    assert labeller.spent.completions == completions and labeller.spent.cache_hits >= 2
+
+
+def test_a_noisy_sampler_errs_early_and_never_late():
+    programs = [make_program(make_task(f"t{n}"), n % 7 + 2) for n in range(150)]
+    truth = {program.task.task_id: n % 7 + 2 for n, program in enumerate(programs)}
+    shares = []
+    for count in (4, 20):
+        found = list(make_labeller(TellingSampler(0.2), num_completions=count).label(programs))
+        result = agreement(found, lambda program: truth[program.task_id])
+        assert result.late == 0
+        shares.append(result.share)
+    # a true prefix is missed with .8 ** K: .41 and .012, in up to three questions
+    assert shares[0] < 0.9 and shares[1] > 0.96
+
+
+def test_rates_measure_every_prefix_with_exactly_k_completions():
+    [found] = make_labeller(TellingSampler(0.5), method="rates", num_completions=400).label(
+        [make_program(make_task(num_lines=4), 3)]
+    )
+    assert {count: estimate.completions for count, estimate in found.probes.items()} == {0: 400, 1: 400, 2: 400, 3: 400, 4: 1}
+    # half of the completions of the right prefixes pass, give or take four standard deviations
+    assert line_labels(found, "soft") == pytest.approx((0, 0, -1, -1), abs=0.2)
+    assert line_labels(found, "marginal") == pytest.approx((0, 0, -0.5, 0), abs=0.15)
+    assert line_labels(found) == (1, 1, -1, -1)
+
+
+def test_rates_of_a_program_that_passes():
+    [found] = make_labeller(method="rates").label([make_program(make_task(num_lines=2))])
+    assert line_labels(found, "soft") == (1, 1)
+
+
+@pytest.mark.parametrize("completion", ["", "# Nothing.\n", "\n"])
+def test_a_program_without_code_has_no_label(completion):
+    for method in ("search", "rates"):
+        [found] = make_labeller(method=method).label([SampledProgram(make_task(), completion, False)])
+        assert set(line_labels(found)) <= {0.0} and found.label_class == "wrong"
+
+
+def test_comments_are_no_borders():
+    lines = "t_1 = 1\n# One.\n# Two.\n# Three.\nwrong = 2\n"
+    labeller = make_labeller()
+    [found] = labeller.label([SampledProgram(make_task(), lines, False)])
+    assert [*found.probes] == [1] and line_labels(found) == (1, 0, 0, 0, -1)
+
+
+def test_a_failure_of_the_machine_never_becomes_a_label():
+    # whatever begins with bad_1 cannot be judged: not "wrong" but unknown, so the program has no label
+    programs = [make_program(make_task("bad"), 5), make_program(make_task("good"), 5)]
+    for method in ("search", "rates"):
+        labeller = make_labeller(judge=SometimesBrokenJudge("bad_1"), method=method)
+        assert [found.task_id for found in labeller.label(programs)] == ["good"]
+        assert labeller.skipped == 1
+
+
+def test_a_machine_that_fails_for_everything_is_an_error():
+    labeller = make_labeller(TellingSampler(0.5), SometimesBrokenJudge(""), method="rates")
+    with pytest.raises(SandboxError, match="failed for all of"):
+        list(labeller.label([make_program(make_task(), 5)]))
+
+
+def test_sampled_programs_come_with_verdicts_and_are_the_same_again():
+    tasks = [make_task(f"t{number}") for number in range(6)]
+    first = list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
+    assert first == list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
+    assert [program.task.task_id for program in first] == [f"t{n}" for n in range(6) for _ in range(3)]
+    assert {program.passed for program in first} == {True, False}
+    assert all(program.passed == (program.completion == program.task.solution) for program in first)
+
+
+def test_a_sampler_that_gives_too_little_is_told():
+    labeller = make_labeller(lambda requests: [[] for _ in requests])
+    with pytest.raises(ValueError, match="as many completions"):
+        list(labeller.label([make_program(make_task(), 5)]))
+
+
+@pytest.mark.parametrize("options", [{"num_completions": 0}, {"at_once": 0}, {"method": "guess"}])
+def test_settings_that_cannot_be(options):
+    with pytest.raises(ValueError, match="must be"):
+        LabelSettings(**options)
+    with pytest.raises(ValueError, match="stages"):
+        Prober(TellingSampler(), FakeJudge(), ())
+
+
+class StopsAfter:
+    """Raises in place of the program of that number, as Ctrl-C would."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, _) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def many_programs():
+    return [make_program(make_task(f"t{number}"), number % 8 + 1 if number % 5 else None) for number in range(40)]
+
+
+@pytest.mark.parametrize("half_a_line", [False, True])
+def test_an_interrupted_run_goes_on_and_gives_the_same_file(tmp_path, half_a_line):
+    def run(name, **options):
+        return label_into(tmp_path / name, many_programs(), make_labeller(TellingSampler(0.4), at_once=8), **options)
+
+    run("whole.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        run("part.jsonl", on_program=StopsAfter(17))
+    part = tmp_path / "part.jsonl"
+    if half_a_line:
+        part.write_bytes(part.read_bytes() + b'{"task_id": "t1')
+    assert len(read_labels(part)) == 17
+    assert run("part.jsonl") == read_labels(tmp_path / "whole.jsonl")
+    assert part.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    label_into(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    card = read_card(path)
+    label_into(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    assert read_card(path) == card
+    assert card["settings"] == {"method": "search", "num_completions": 20, "seed": 0, "about": {"policy": "p"}}
+    assert card["programs"] == 40 and card["classes"]["correct"] == 8
+    assert card["spent"]["tokens"] == 3 * card["spent"]["completions"] > 0
+
+
+def test_other_settings_need_another_file(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    label_into(path, many_programs()[:2], make_labeller())
+    with pytest.raises(DatasetError, match="other settings"):
+        label_into(path, many_programs()[:2], make_labeller(num_completions=4))
+    assert card_path(path).name == "labels.card.json"
+
+
+def test_equal_programs_are_all_kept(tmp_path):
+    programs = [make_program(make_task(), 5)] * 3
+    path = tmp_path / "labels.jsonl"
+    assert len(label_into(path, programs, make_labeller())) == len(label_into(path, programs, make_labeller())) == 3
+
+
+@pytest.mark.parametrize("text", ["nonsense\n", "[1]\n", '{"task_id": "t"}\n'])
+def test_a_file_of_something_else_is_told(tmp_path, text):
+    path = tmp_path / "labels.jsonl"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match="line 1: not a labelled program"):
+        read_labels(path)

@@ -1,0 +1,69 @@
+"""A world whose truth is known: programs are right as far as they are the gold one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from codegym.errors import SandboxError
+from codegym.fakes import FakeJudge
+from codegym.judge import Verdict
+from codegym.prm.labels import LabelledProgram
+from codegym.prm.probing import Completion, PrefixRequest
+from codegym.prm.search import SampledProgram
+from codegym.task import StdinCheck, Task
+
+
+def gold_lines(task: Task) -> list[str]:
+    return (task.solution or "").splitlines(keepends=True)
+
+
+def make_task(name: str = "t", num_lines: int = 8) -> Task:
+    lines = [f"{name}_{number} = {number}\n" for number in range(1, num_lines + 1)]
+    return Task(name, f"Write {name}.\n", (StdinCheck("", ""),), solution="".join(lines))
+
+
+def make_program(task: Task, first_wrong: int | None = None) -> SampledProgram:
+    """The gold program, with other lines from ``first_wrong`` on."""
+    lines = gold_lines(task)
+    if first_wrong is not None:
+        lines[first_wrong - 1 :] = [f"wrong_{n} = 0\n" for n in range(first_wrong, len(lines) + 1)]
+    return SampledProgram(task, "".join(lines), first_wrong is None)
+
+
+def make_labelled(last_right: int, completion: str = "a = 1\nb = 2\nc = 3\n", **fields) -> LabelledProgram:
+    known = {"task_id": "t", "prompt": "p\n", "passed": False} | fields
+    return LabelledProgram(completion=completion, last_right=last_right, **known)
+
+
+class TellingSampler:
+    """Completes a right prefix rightly with some probability, and a wrong one never."""
+
+    def __init__(self, skill: float = 1.0) -> None:
+        self.skill = skill
+        self.calls: list[list[PrefixRequest]] = []
+
+    def __call__(self, requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
+        self.calls.append(list(requests))
+        return [[self.one(request, number) for number in range(request.num_completions)] for request in requests]
+
+    def one(self, request: PrefixRequest, number: int) -> Completion:
+        luck = random.Random(f"{request.seed} {number}").random()
+        gold = request.task.solution or ""
+        right = gold.startswith(request.text) and luck < self.skill
+        return Completion(gold[len(request.text) :] if right else f"lost {luck}\n", 3)
+
+
+class SometimesBrokenJudge(FakeJudge):
+    """A fake judge whose machine fails for programs that hold a mark."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    def submit(self, task: Task, completion: str) -> Future[Verdict]:
+        if self.mark not in completion:
+            return super().submit(task, completion)
+        future: Future[Verdict] = Future()
+        future.set_exception(SandboxError("no machine"))
+        return future
