@@ -35,6 +35,8 @@ from codegym.synth import FAMILIES, Arithmetic, buggy, vocabulary
 
 _VERSION = 1
 """Of what this file does with its settings: cached results of another version are not found."""
+CHECKPOINT_EVERY = 200
+"""Updates."""
 
 
 @dataclass(frozen=True)
@@ -227,14 +229,14 @@ def train(config: Config, cache: Path = Path("runs/cache"), console: Console | N
     return folder
 
 
-def run_with_progress(fit: Fit, checkpoint: Path, console: Console, every: int = 200) -> None:
+def run_with_progress(fit: Fit, checkpoint: Path, console: Console) -> None:
     """Train to the end, with a bar and a checkpoint now and then."""
     columns = (*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("supervised start", total=fit.num_steps, completed=fit.step, loss=0.0)
         for loss in fit.run():
             progress.update(bar, completed=fit.step, loss=loss)
-            if fit.step % every == 0:
+            if fit.step % CHECKPOINT_EVERY == 0:
                 fit.save(checkpoint)
 
 

@@ -54,6 +54,8 @@ class EpisodeBatch:
         self.text_mask = np.array([bool(piece) for piece in vocabulary])
         self.text_mask[self.tokenizer.eos_token_id] = True
         self.text_mask.flags.writeable = False
+        self._text_masks = np.broadcast_to(self.text_mask, (num_slots, len(vocabulary)))
+        self._no_terms = dict.fromkeys((term.name for term, _ in self.reward.terms), 0.0)
         self._completable = (
             CompletableMask(vocabulary, self.tokenizer.eos_token_id) if settings.mask == "completable" else None
         )
@@ -120,7 +122,7 @@ class EpisodeBatch:
     def action_masks(self, slots: Sequence[int]) -> NDArray[np.bool_]:
         """The action mask of every slot, [num_slots, vocab_size]; all False outside ``slots``; may be read-only."""
         if self._completable is None and len(slots) == self.num_slots:
-            return np.broadcast_to(self.text_mask, (self.num_slots, len(self.text_mask)))
+            return self._text_masks
         masks = np.zeros((self.num_slots, len(self.text_mask)), np.bool_)
         for slot in slots:
             masks[slot] = self.action_mask(slot)
@@ -154,11 +156,11 @@ class EpisodeBatch:
         return episode is not None and episode.ended
 
     def outcome(self, slot: int) -> Outcome:
-        """What happened in a slot whose lines are closed and scored; waits for the verdict of a program that has ended."""
+        """What happened in a slot, its lines closed and scored; waits for the verdict of a program that has ended."""
         episode, ledger = self.dynamics.episodes[slot], self.ledgers[slot]
         assert episode is not None
         lines: list[str] = []
-        terms = dict.fromkeys((term.name for term, _ in self.reward.terms), 0.0)
+        terms = self._no_terms.copy()
         for step in self.dynamics.tell(slot):
             amounts = self.reward.stream(step)
             for name, amount in amounts.items():
@@ -170,12 +172,16 @@ class EpisodeBatch:
                 ledger.last = step
         reward = sum(terms.values())
         ledger.total += reward
-        ledger.terms = {name: ledger.terms.get(name, 0.0) + amount for name, amount in terms.items()}
-        info: Info = {"lines": tuple(lines), "text": self.text(slot), "reward_terms": terms}
-        if self.dynamics.line_scorer is not None and (self.dynamics.score_at_once or episode.ended):
-            info["line_scores"] = tuple([line.score for line in episode.lines])
+        if not ledger.terms or any(terms.values()):
+            ledger.terms = {name: ledger.terms.get(name, 0.0) + amount for name, amount in terms.items()}
+        text = episode.text + episode.unfinished.decode("utf-8", "replace") if episode.unfinished else episode.text
+        info: Info = {"lines": tuple(lines), "text": text, "reward_terms": terms}
         if ledger.last is None:
+            if self.dynamics.score_at_once:
+                info["line_scores"] = tuple([line.score for line in episode.lines[-len(lines) :]]) if lines else ()
             return Outcome(reward, False, False, info)
+        if self.dynamics.line_scorer is not None:
+            info["line_scores"] = tuple([line.score for line in ledger.last.lines])
         info |= self._end_info(ledger.last)
         return Outcome(reward, ledger.last.valid, not ledger.last.valid, info)
 

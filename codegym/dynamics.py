@@ -53,6 +53,10 @@ class Episode:
     lines: list[Line] = field(default_factory=list)
     text: str = ""
     """The closed lines."""
+    texts: list[str] = field(default_factory=list)
+    """Text of each closed line, as a line scorer gets it."""
+    scored: int = 0
+    """Closed lines that the line scorer has been asked about, or that are neutral."""
     told: int = 0
     """Closed lines of which a step has been told."""
     ended: bool = False
@@ -187,7 +191,7 @@ class CodeDynamics:
             self._score([(slot, episode) for slot, episode in episodes if self.score_at_once or episode.ended])
 
     def tell(self, slot: int) -> Iterator[Step]:
-        """Steps of a slot, its lines closed and scored, that have not been told yet; waits for the verdict of a program that has ended."""
+        """Steps of a slot, its lines closed and scored, that were not told yet; waits for the verdict at the end."""
         episode = self.episodes[slot]
         assert episode is not None
         lines = tuple(episode.lines)
@@ -225,19 +229,21 @@ class CodeDynamics:
         tokens = self._unscanned(slot, episode)
         if not len(tokens):
             return
+        ids = tokens.tolist()
+        pieces = [self._bytes[token] for token in ids]
         begin = 0
-        for stop in (self._notable[tokens].nonzero()[0] + 1).tolist():
-            self._read(episode, tokens[begin:stop])
-            begin = stop
-        if begin < len(tokens):
-            self._read(episode, tokens[begin:])
-        by_eos = int(tokens[-1]) == self._eos
+        if b"\n" in b"".join(pieces[:-1]):
+            for stop, piece in enumerate(pieces[:-1], start=1):
+                if b"\n" in piece:
+                    self._read(episode, pieces[begin:stop])
+                    begin = stop
+        self._read(episode, pieces[begin:])
+        by_eos = ids[-1] == self._eos
         if by_eos or self.lengths[slot] == self._limits[slot]:
             self._end(episode, budget_exhausted=not by_eos)
 
-    def _read(self, episode: Episode, tokens: Tokens) -> None:
+    def _read(self, episode: Episode, pieces: list[bytes]) -> None:
         """Read tokens of which at most the last one holds newlines."""
-        pieces = [self._bytes[token] for token in tokens.tolist()]
         if not episode.unfinished:  # the line begins with the first token that has bytes at all
             episode.first_token = episode.scanned + next((at for at, piece in enumerate(pieces) if piece), 0)
         episode.scanned += len(pieces)
@@ -252,6 +258,7 @@ class CodeDynamics:
         kind, episode.lexer = line_kind(text, episode.lexer)
         given = last < episode.num_given
         episode.lines.append(Line(len(episode.lines) + 1, text, kind, episode.first_token, last, None, given))
+        episode.texts.append(text)
         episode.text += text
         episode.first_token = last  # what follows in the same token; else the next read sets it
 
@@ -264,33 +271,24 @@ class CodeDynamics:
             episode.unfinished = b""
 
     def _score(self, episodes: Sequence[tuple[int, Episode]]) -> None:
-        """Ask the line scorer once for all lines of these episodes that have no score yet."""
-        requests, places = [], []
+        """Ask the line scorer once for all lines of code of these episodes that have no score yet."""
+        asked: list[Episode] = []
+        requests: list[ScoreRequest] = []
         for slot, episode in episodes:
-            wanted = tuple(_unscored(episode.lines))
+            new = range(episode.scored, len(episode.lines))
+            wanted = tuple([index for index in new if episode.lines[index].kind is LineKind.CODE])
             if wanted:
-                texts = tuple([line.text for line in episode.lines])
-                requests.append(ScoreRequest(episode.task, texts, wanted, slot))
-                places.append(episode.lines)
+                asked.append(episode)
+                requests.append(ScoreRequest(episode.task, tuple(episode.texts), wanted, slot))
         if not requests:
             return
         assert self.line_scorer is not None
         answers = self.line_scorer.score(requests)
         _check_answers(requests, answers)
-        for lines, request, scores in zip(places, requests, answers, strict=True):
+        for episode, request, scores in zip(asked, requests, answers, strict=True):
+            episode.scored = len(episode.lines)
             for index, score in zip(request.wanted, scores, strict=True):
-                lines[index] = lines[index]._replace(score=float(score))
-
-
-def _unscored(lines: list[Line]) -> list[int]:
-    """Indices of the lines of code at the end of ``lines`` that have no score; those before them have theirs."""
-    indices = []
-    for index in range(len(lines) - 1, -1, -1):
-        if lines[index].score is not None:
-            break
-        if lines[index].kind is LineKind.CODE:
-            indices.append(index)
-    return indices[::-1]
+                episode.lines[index] = episode.lines[index]._replace(score=float(score))
 
 
 def _check_answers(requests: Sequence[ScoreRequest], answers: Sequence[Sequence[float]]) -> None:

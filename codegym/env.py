@@ -175,7 +175,7 @@ class TokenEnv(CodeEnv):
     | task_id, prompt, text | reset | the task, and the completion so far: the prefix |
     | action_mask | always, unless ``mask=None`` | bool, [vocab_size]: which tokens may come next |
     | lines, text | a line was closed, end | the lines that this step closed; the completion so far |
-    | line_scores | as above, with a line scorer | a score for each line so far, None for neutral lines |
+    | line_scores | as above, with a line scorer | scores of ``lines``, None for neutral ones; at the end of all lines |
     | reward_terms | as above | what each term of the reward contributed to this step, weighted |
     | verdict | end | ``codegym.Verdict``, None where the machine failed |
     | is_success, reward_valid | end | whether all checks passed; whether the episode counts |

@@ -55,14 +55,14 @@ def snapshot(dynamics: CodeDynamics, ledger: Ledger, slot: int, rng: np.random.G
     verdict = None
     if episode.verdict is not None and episode.verdict.exception() is None:
         verdict = episode.verdict.result()
-    kept = replace(episode, lines=list(episode.lines), verdict=None)
+    kept = replace(episode, lines=list(episode.lines), texts=list(episode.texts), verdict=None)
     context = dynamics.tokens[slot, : dynamics.lengths[slot]].copy()
     return EpisodeState(context, kept, verdict, ledger.copy(), copy.deepcopy(dict(rng.bit_generator.state)))
 
 
 def restore(dynamics: CodeDynamics, state: EpisodeState, slot: int, rng: np.random.Generator) -> Ledger:
     """Put a copied episode into a slot and return its ledger; ``rng`` goes on from where it was."""
-    episode = replace(state.episode, lines=list(state.episode.lines))
+    episode = replace(state.episode, lines=list(state.episode.lines), texts=list(state.episode.texts))
     num_written = len(state.context) - episode.num_prompt
     if episode.num_prompt > dynamics.max_prompt_tokens or num_written > dynamics.max_tokens - (not episode.ended):
         raise ValueError(

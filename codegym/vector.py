@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codegym.batch import EpisodeBatch, Observation, Outcome
 from codegym.env import RENDER_MODES, check_render_mode
-from codegym.infos import Info, add_info
+from codegym.infos import Info, merge_infos
 from codegym.render import ansi, rgb_array
 from codegym.settings import LineSettings, Settings
 from codegym.states import EpisodeState
@@ -88,16 +88,16 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         chosen = dict(options or {})
         slots: list[int] = np.flatnonzero(_checked_mask(chosen.pop("reset_mask", None), self.num_envs)).tolist()
         seeds = self._seeds(seed)
-        infos: Info = {}
+        told: list[tuple[int, Info]] = []
         for slot in slots:
             if seeds[slot] is not None:
                 self._rngs[slot] = seeding.np_random(seeds[slot])[0]
             info = self.batch.start(slot, self._rngs[slot], {key: self._of_slot(chosen, key, slot) for key in chosen})
-            add_info(infos, info, slot, self.num_envs)
+            told.append((slot, info))
         self._done[slots] = False
         self._waiting = [slot for slot in self._waiting if slot not in slots]
         self._unsettled = [slot for slot in self._unsettled if slot not in slots]
-        return self._observe(), self._with_masks(infos, slots)
+        return self._observe(), self._with_masks(merge_infos(told, self.num_envs), slots)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:
@@ -131,17 +131,20 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         settled = self._apply(actions, resets)
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros(self.num_envs, np.bool_), np.zeros(self.num_envs, np.bool_)
-        infos: Info = {}
-        for slot in sorted([*resets, *settled]):
+        told: list[tuple[int, Info]] = []
+        for slot in sorted([*resets, *settled]) if resets else settled:
             if slot in resets:
                 info = self._start(slot)
             else:
-                rewards[slot], terminations[slot], truncations[slot], info = self.batch.outcome(slot)
-                if terminations[slot] or truncations[slot]:
-                    info = self._end(slot, info, infos)
-            add_info(infos, info, slot, self.num_envs)
-        for slot in self._waiting:
-            add_info(infos, {"waiting": True}, slot, self.num_envs)
+                reward, terminated, truncated, info = self.batch.outcome(slot)
+                if reward:
+                    rewards[slot] = reward
+                if terminated or truncated:
+                    terminations[slot], truncations[slot] = terminated, truncated
+                    info = self._end(slot, info, told)
+            told.append((slot, info))
+        told += [(slot, {"waiting": True}) for slot in self._waiting]
+        infos = merge_infos(told, self.num_envs)
         return self._observe(), rewards, terminations, truncations, self._with_masks(infos, range(self.num_envs))
 
     def write(self, slot: int, tokens: Sequence[int]) -> None:
@@ -203,13 +206,13 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self._waiting = [slot for slot in candidates if self.batch.pending_verdict(slot) is not None]
         return [slot for slot in candidates if slot not in self._waiting]
 
-    def _end(self, slot: int, info: Info, infos: Info) -> Info:
+    def _end(self, slot: int, info: Info, told: list[tuple[int, Info]]) -> Info:
         """What follows the end of an episode; the info of the slot, that of the next episode where it begins now."""
         if self.autoreset_mode is not AutoresetMode.SAME_STEP:
             self._done[slot] = True
             return info
         last = {"final_obs": self.batch.observe(slot), "final_info": self.batch.with_mask(slot, info)}
-        add_info(infos, last, slot, self.num_envs)
+        told.append((slot, last))
         return self._start(slot)
 
     def _start(self, slot: int) -> Info:
@@ -228,8 +231,9 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         """Add the action masks of ``slots``, where the settings want them."""
         if self.batch.settings.mask is not None:
             infos["action_mask"] = self.batch.action_masks(slots)
-            infos["_action_mask"] = np.zeros(self.num_envs, np.bool_)
-            infos["_action_mask"][slots] = True
+            infos["_action_mask"] = np.full(self.num_envs, len(slots) == self.num_envs)
+            if len(slots) < self.num_envs:
+                infos["_action_mask"][slots] = True
         return infos
 
     def action_masks(self) -> Bools:

@@ -193,7 +193,7 @@ class _Batch:
 
     def completions(self) -> Completions:
         """Give all completions, without what was sampled after an end."""
-        is_eos = self.eos_token_id == self.tokens[: self.step].T  # [B, L]
+        is_eos: Tensor = self.tokens[: self.step].T == self.eos_token_id  # type: ignore[assignment]  # [B, L]
         ended_by_eos = is_eos.any(1)
         lengths = torch.where(ended_by_eos, is_eos.int().argmax(1) + 1, self.step)
         longest = int(lengths.max())

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from codegym.completable.place import Place, place_of
 
+_RARE = frozenset({*range(128, 256), *range(32), 127} - {*b"\t\n\f\r"})
+"""Bytes that mean nothing in code, except those of names outside ASCII."""
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
@@ -111,28 +113,29 @@ class _Node:
 
 def _after(place: Place, character: bytes) -> tuple[Place, bytes] | None:
     """Where the program stops after a character of which all bytes or the first ones are there."""
-    if character[0] < 128:
-        after = place.after(chr(character[0])) if len(character) == 1 else None
-        return None if after is None else (after, b"")
+    if character[0] in _RARE and not _takes_all(place):
+        if character[0] < 128 or not _takes_names(place):
+            return None
     try:
         after = place.after(character.decode())
     except UnicodeDecodeError as error:
-        return (place, character) if error.end == len(character) and _can_follow(place, character) else None
+        if error.reason != "unexpected end of data":
+            return None
+        in_word = place.tail[-1:].isalnum() or place.tail[-1:] == "_"
+        can_follow = _takes_all(place) or character in identifier_bytes()[in_word]
+        return (place, character) if can_follow else None
     return None if after is None else (after, b"")
 
 
-def _can_follow(place: Place, character: bytes) -> bool:
-    """Whether a character that begins with these bytes can come next."""
-    try:
-        character.decode()
-    except UnicodeDecodeError as error:
-        if error.reason != "unexpected end of data":
-            return False
-    if place.after("€") is not None:  # in a string or a comment, where everything can
-        return True
-    starts, goes_on = identifier_bytes()
-    in_word = place.tail[-1:].isidentifier() or place.tail[-1:].isdigit()
-    return character in (goes_on if in_word else starts) and place.after("é") is not None
+@lru_cache(maxsize=64)
+def _takes_all(place: Place) -> bool:
+    """Whether the program stops in a string or a comment, where a character that means nothing can follow."""
+    return place.after("€") is not None
+
+
+@lru_cache(maxsize=64)
+def _takes_names(place: Place) -> bool:
+    return place.after("é") is not None
 
 
 @lru_cache(maxsize=1)

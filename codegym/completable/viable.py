@@ -24,7 +24,7 @@ _LETTERS = re.compile(r"[a-z]+\Z")
 _OPERATOR = re.compile(r"[-.:!=<>*/+%@&|^]{1,2}\Z")
 _STRING_PREFIX = re.compile(r"(?i:[bruf]|br|rb|fr|rf)\Z")
 _CONVERSION = re.compile(r"(?s)(.*?)\s*(?:=\s*)?(?:!\s*[rsa]?\s*)?\Z")
-_MIXED = re.compile(r"(?<!b)''\s*b''|b''\s*f?''")
+_MIXED = re.compile(r"(?<!b)''[\s\\]*b''|b''[\s\\]*f?''")
 
 
 @lru_cache(maxsize=1 << 15)
@@ -80,7 +80,7 @@ def viable(context: str, line: str, headers: tuple[str, ...] = ()) -> bool:
     if _MIXED.search(code) or is_misplaced(reading, headers):
         return False
     if text is None:
-        return any(parses(context + ending) for ending in endings(code))
+        return any(parses(context + ending) for ending in endings(code) if not _MIXED.search(ending))
     return parses(context + code + " ") and _text_is_viable(reading, line, text)
 
 
@@ -119,7 +119,9 @@ def _keywords(code: str, start: str) -> Iterator[str]:
 def is_misplaced(reading: Reading, headers: tuple[str, ...]) -> bool:
     """Whether a word of the line needs a function or a loop around it that is not there."""
     code = reading.code
-    words = re.findall(r"\b(?:return|break|continue|yield|await|nonlocal|async|lambda)\b(?=\W)|import\s*(?:\(\s*)?\*", code)
+    words = re.findall(
+        r"\b(?:return|break|continue|yield|await|nonlocal|async|lambda)\b(?=\W)|import\s*(?:\(\s*)?\*", code
+    )
     if not words:
         return False
     own = header_words(code)

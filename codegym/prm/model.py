@@ -12,15 +12,16 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel, LlamaConfig, PreTrainedModel
+from transformers import AutoModel, LlamaConfig, LlamaModel, PreTrainedModel
 
 from codegym.prm.base import ScoreRequest
 from codegym.prm.encoding import LineEncoder, read_tokenizer, save_tokenizer
+from codegym.prm.value import ValueModel
 from codegym.tokenizers import Tokenizer, load_tokenizer
 
 _LONGEST = 2048
@@ -70,7 +71,7 @@ class ProcessRewardModel(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk, self.tokenizer = trunk, load_tokenizer(tokenizer)
-        rows = trunk.get_input_embeddings().weight.shape[0]
+        rows = cast(nn.Embedding, trunk.get_input_embeddings()).weight.shape[0]
         if self.tokenizer.vocab_size > rows:
             raise ValueError(f"the tokenizer has {self.tokenizer.vocab_size} tokens, the trunk only knows {rows}")
         limit = max_tokens or min(_LONGEST, getattr(trunk.config, "max_position_embeddings", None) or _LONGEST)
@@ -123,7 +124,7 @@ class ProcessRewardModel(nn.Module):
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return cls(AutoModel.from_config(config), tokenizer, **options)
+            return cls(LlamaModel(config), tokenizer, **options)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Give the output of the head after every token, z, [B, L] float32; ``tokens`` [B, L] are padded at the right.
@@ -145,14 +146,18 @@ class ProcessRewardModel(nn.Module):
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
         """Score the wanted lines of every request."""
-        scores = [[0.0] * len(request.wanted) for request in requests]
+        return self.score_lines([(request.task.prompt, request.lines, request.wanted) for request in requests])
+
+    def score_lines(self, programs: Sequence[tuple[str, Sequence[str], Sequence[int]]]) -> list[list[float]]:
+        """Score lines of programs, each of them a prompt, lines, and the ascending 0-based indices of those wanted."""
+        scores = [[0.0] * len(wanted) for _, _, wanted in programs]
         rows, places = [], []
-        for index, request in enumerate(requests):
-            ends = self.encoder.encode(request.task.prompt, request.lines[: request.wanted[-1] + 1])
-            found = {place: end for place, line in enumerate(request.wanted) if (end := ends.ends[line]) is not None}
-            if found:
-                rows.append(Row(ends.ids, list(found.values())))
-                places.append([(index, place) for place in found])
+        for index, (prompt, lines, wanted) in enumerate(programs):
+            encoded = self.encoder.encode(prompt, lines[: max(wanted, default=-1) + 1])
+            ends = {place: end for place, line in enumerate(wanted) if (end := encoded.ends[line]) is not None}
+            if ends:
+                rows.append(Row(encoded.ids, list(ends.values())))
+                places.append([(index, place) for place in ends])
         for batch in batches([len(row.ids) for row in rows], self.batch_tokens):
             values = self._values([rows[number] for number in batch])
             for (index, place), value in zip((p for number in batch for p in places[number]), values, strict=True):
@@ -214,33 +219,6 @@ class ProcessRewardModel(nn.Module):
         model = cls(trunk, read_tokenizer(path / _TOKENIZER), **settings, card=card)
         model.head.load_state_dict(load_file(path / _HEAD))
         return model.eval()
-
-
-class ValueModel(nn.Module):
-    """A critic: ``a * tanh(z) + b`` after every token, where a and b are learned too.
-
-    A process reward model says how likely the program can be completed, on a scale from -1 to 1 and by the best of K
-    tries; a value is the expected return of one try. So fit a and b, and let it learn before the policy does.
-
-    Args:
-        trunk: a causal model without a head.
-        head: gives z.
-        scale: a at the start.
-        shift: b at the start.
-    """
-
-    def __init__(self, trunk: PreTrainedModel, head: nn.Linear, scale: float, shift: float) -> None:
-        super().__init__()
-        self.trunk, self.head = trunk, head
-        self.scale, self.shift = nn.Parameter(torch.tensor(scale)), nn.Parameter(torch.tensor(shift))
-
-    def forward(
-        self, tokens: Tensor, attention_mask: Tensor | None = None, position_ids: Tensor | None = None
-    ) -> Tensor:
-        """Give the value after every token, [B, L]; the arguments are those of the trunk, [B, L] each."""
-        output = self.trunk(input_ids=tokens, attention_mask=attention_mask, position_ids=position_ids, use_cache=False)
-        z = self.head(output.last_hidden_state.to(self.head.weight.dtype))[..., 0].float()
-        return self.scale * z.tanh() + self.shift
 
 
 def pad(rows: Sequence[Sequence[int]]) -> Tensor:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class Term:
     """No episode earns more than this in total."""
     needs_scorer: bool = True
     """Whether a term that reads scores makes no sense without a line scorer."""
+    only_at_end: bool = False
+    """Pays nothing before the program has ended, so that it need not be asked."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class Reward:
             if not is_finite(weight):
                 raise ValueError(f"the weight of {term.name!r} is {weight!r}, wanted a finite number")
 
+    @cached_property
+    def _nothing_before_end(self) -> dict[str, float] | None:
+        """What is paid at the lines of a program where all terms pay at its end."""
+        only_at_end = all(term.only_at_end for term, _ in self.terms)
+        return {term.name: 0.0 for term, _ in self.terms} if only_at_end else None
+
     @property
     def scores(self) -> ScoresNeeded:
         """When line scores must be there: the strictest that a term asks for."""
@@ -90,6 +99,8 @@ class Reward:
         Raises:
             ValueError: a term is not a finite number here.
         """
+        if not step.ended and (nothing := self._nothing_before_end) is not None:
+            return nothing.copy()
         paid = {term.name: weight * float(term.stream(step)) + 0.0 for term, weight in self.terms}  # no -0.0 in logs
         for name, value in paid.items():
             if not math.isfinite(value):
@@ -136,7 +147,12 @@ def at_verdict(name: str, value: Callable[[Verdict], float], low: float, high: f
     def stream(step: Step) -> float:
         return 0.0 if step.verdict is None else value(step.verdict)
 
-    return causal(name, stream, ScoresNeeded.NEVER, low, high)
+    def credit(last: Step) -> NDArray[np.float64]:
+        earned = np.zeros(last.num_tokens)
+        earned[-1] = stream(last)
+        return earned
+
+    return Term(name, stream, credit, ScoresNeeded.NEVER, low, high, only_at_end=True)
 
 
 def at_end(
@@ -157,7 +173,7 @@ def at_end(
     def stream(step: Step) -> float:
         return 0.0 if step.verdict is None else float(credit(step).sum())
 
-    return Term(name, stream, judged_credit, scores, low, high)
+    return Term(name, stream, judged_credit, scores, low, high, only_at_end=True)
 
 
 def _scaled(weight: float, bound: float) -> float:

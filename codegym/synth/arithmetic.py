@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,21 +41,29 @@ class Arithmetic:
     def by_id(self, task_id: object) -> Task:
         """Give the task of that id, such as "arithmetic:*3+2"; ``KeyError`` where it is not one."""
         family, _, steps = str(task_id).partition(":")
-        parts = _PART.findall(steps)
+        parts = tuple(_PART.findall(steps))
         if family != "arithmetic" or not parts or "".join(map("".join, parts)) != steps:
             raise KeyError(f'no task {task_id!r}: ids of this family look like "arithmetic:*3+2"')
-        said = ", then ".join(_STEPS[sign].format(number) for sign, number in parts)
-        body = "".join(f"    x = x {sign} {number}\n" for sign, number in parts)
-        return Task(
-            str(task_id),
-            f"Write f(x): {said}. Return the result.\n",
-            tuple(CallCheck((x,), _value(parts, x)) for x in _ARGUMENTS),
-            entry_point="f",
-            solution=f"def f(x):\n{body}    return x\n",
-        )
+        return _task(parts)
 
 
-def _value(parts: list[tuple[str, str]], x: int) -> int:
+_Parts = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=4096)
+def _task(parts: _Parts) -> Task:
+    said = ", then ".join(_STEPS[sign].format(number) for sign, number in parts)
+    body = "".join(f"    x = x {sign} {number}\n" for sign, number in parts)
+    return Task(
+        "arithmetic:" + "".join(map("".join, parts)),
+        f"Write f(x): {said}. Return the result.\n",
+        tuple(CallCheck((x,), _value(parts, x)) for x in _ARGUMENTS),
+        entry_point="f",
+        solution=f"def f(x):\n{body}    return x\n",
+    )
+
+
+def _value(parts: _Parts, x: int) -> int:
     for sign, number in parts:
         step = int(number)
         x = x + step if sign == "+" else x - step if sign == "-" else x * step

@@ -152,6 +152,7 @@ def test_an_error_of_the_scorer_costs_no_slot_anything(act, overlap):
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_killed_containers_leave_every_episode_right_or_invalid():
     docker = pytest.importorskip("docker")
     from codegym.sandbox.docker import OWNER, DockerSandbox, owner
@@ -179,7 +180,7 @@ def test_killed_containers_leave_every_episode_right_or_invalid():
         killer.start()
         try:
             valid = 0
-            for number in range(12):
+            for number in range(5):
                 ids = list(infos["task_id"])
                 wrong = [slot % 2 for slot in range(8)]
                 texts = [right[name].replace("+ 1", f"+ {1 + bad}") for name, bad in zip(ids, wrong, strict=True)]
