@@ -2,8 +2,8 @@
 
     python -m agents.ppo --policy runs/start --out runs/ppo --tasks arithmetic
 
-What a program earned stands on the tokens that earned it (the credit of the environment), the critic says what was to be
-expected before each token, generalised advantage estimation makes advantages of both. The critic starts as a copy of
+What a program earned stands on the tokens that earned it (the credit of the environment), the critic says what was to
+be expected before each token, generalised advantage estimation makes advantages of both. The critic starts as a copy of
 the policy's trunk with a zero head, or from a process reward model (PSGPO, arXiv 2410.17621, "value initialisation"),
 which is first fitted to the returns by an affine map and then trained alone for some iterations.
 
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.common.advantages import explained_variance, gae, returns_to_go, whiten
-from agents.common.critic import Critic
+from agents.common.critic import Critic, critic_of
 from agents.common.losses import aggregate, clip_share, clipped_policy_loss, descend, kl, value_loss
 from agents.common.rollout import Rollout
 from agents.common.run import Run, RunConfig
@@ -132,11 +132,6 @@ def update_critic(
             descend(optimizer, loss, critic, config.max_grad_norm)
             losses.append(float(loss.detach()))
     return {"value_loss": sum(losses) / len(losses)}
-
-
-def critic_of(model: nn.Module) -> Critic:
-    """A critic whose trunk is a copy of the policy's."""
-    return Critic(copy.deepcopy(model.base_model), model.config.hidden_size)
 
 
 @torch.no_grad()

@@ -2,9 +2,9 @@
 
     python -m agents.reinforce_pp --policy runs/start --out runs/reinforce_pp --tasks arithmetic
 
-The reward of a token is what it earned, minus ``kl_coef`` times the log-ratio to the starting policy (k1, in the reward,
-where it is unbiased). The advantage of a token is its return, whitened over the whole iteration; with ``group_size``
-above 1 the mean return of the group is taken off first (the variant "with baseline").
+The reward of a token is what it earned, minus ``kl_coef`` times the log-ratio to the starting policy (k1, in the
+reward, where it is unbiased). The advantage of a token is its return, whitened over the whole iteration; with
+``group_size`` above 1 the mean return of the group is taken off first (the variant "with baseline").
 
 Left out: nothing of the algorithm; the paper's mixture of data sets.
 """

@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 import tyro
@@ -241,7 +241,7 @@ def run_with_progress(fit: Fit, checkpoint: Path, console: Console) -> None:
 
 
 def main(
-    config: Config,
+    config: Annotated[Config, tyro.conf.arg(name="")],
     cache: Path = Path("runs/cache"),
     sandbox: str = "auto",
     eval_programs: int = 128,

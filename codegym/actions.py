@@ -21,7 +21,9 @@ def check_token(action: Any, vocab_size: int) -> int:
         InvalidAction: not a whole number, or not an id of the vocabulary.
     """
     try:
-        token = operator.index(None if action is True or action is False else action)
+        if action is True or action is False:
+            raise TypeError
+        token = operator.index(action)
     except TypeError:
         raise InvalidAction(f"an action is a whole number, the id of a token; got {_shown(action)}") from None
     if not 0 <= token < vocab_size:

@@ -172,6 +172,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         if self._done.any():
             raise ResetNeeded(f"slots {np.flatnonzero(self._done).tolist()} have ended: call reset first")
         slots = range(self.num_envs)
+        self.batch.dynamics.close_lines(slots)  # what ``write`` could not hand to the judge is handed over now
         self.batch.dynamics.score(slots)
         outcomes = [self.batch.outcome(slot) for slot in slots]
         self._done[:] = [outcome.terminated or outcome.truncated for outcome in outcomes]
@@ -247,9 +248,12 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     def set_state(self, slot: int, state: EpisodeState) -> None:
         """Let a slot go on from a state, of this environment or of another one with the same tokenizer and sizes."""
         self.batch.set_state(slot, state, self._rngs[slot])
-        self._done[slot] = state.episode.ended
+        has_told_its_end = state.ledger.last is not None
+        self._done[slot] = has_told_its_end
         self._waiting = [other for other in self._waiting if other != slot]
         self._unsettled = [other for other in self._unsettled if other != slot]
+        if state.episode.ended and not has_told_its_end:
+            self._unsettled.append(slot)
 
     def render(self) -> tuple[Any, ...] | None:
         """Show the program of each slot in the form that ``render_mode`` names."""

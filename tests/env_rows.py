@@ -55,7 +55,9 @@ ROWS: dict[str, Rows] = {
         }
     ],
 }
-OWN = Task("double", "Write f(n), twice n.\n", (CallCheck((2,), 4),), entry_point="f", solution="def f(n): return 2 * n")
+OWN = Task(
+    "double", "Write f(n), twice n.\n", (CallCheck((2,), 4),), entry_point="f", solution="def f(n): return 2 * n"
+)
 
 
 def write_rows(folder: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from codegym.errors import SandboxError
 from codegym.fakes import FakeJudge
 from codegym.judge import Verdict
-from codegym.prm.labels import LabelledProgram
+from codegym.prm.labels import Estimate, LabelledProgram
 from codegym.prm.probing import Completion, PrefixRequest
 from codegym.prm.search import SampledProgram
 from codegym.task import StdinCheck, Task
@@ -67,3 +67,17 @@ class SometimesBrokenJudge(FakeJudge):
         future: Future[Verdict] = Future()
         future.set_exception(SandboxError("no machine"))
         return future
+
+
+def toy_programs(count: int = 400, rule=lambda line: "x" in line) -> list[LabelledProgram]:
+    """Lines with an x are bad, and nothing after them can be right."""
+    rng = random.Random(0)
+    programs = []
+    for number in range(count):
+        lines = [f"{rng.choice('abcx')} = {rng.randint(0, 9)}\n" for _ in range(rng.randint(2, 6))]
+        right = next((index for index, line in enumerate(lines) if rule(line)), len(lines))
+        rates = {n: Estimate(8 if n <= right else 0, 10) for n in range(len(lines) + 1)}
+        programs.append(
+            LabelledProgram(f"t{number}", f"Task {number}.\n", "".join(lines), right == len(lines), right, rates)
+        )
+    return programs

@@ -149,6 +149,11 @@ class _Batch:
         """Whether the budget is spent."""
         return self.step == self.sampling.max_tokens
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no row has left: they are in the order of the prompts."""
+        return len(self.rows) == self.tokens.shape[1]
+
     def choose(self, logits: Tensor) -> Tensor:
         """Choose the next token of every live row, [N], given its logits, [N, V]."""
         log_probs = self._log_probs(logits.float())
@@ -169,7 +174,8 @@ class _Batch:
         if self.forbidden is not None:
             logits = logits.masked_fill(self.forbidden, -torch.inf)
         if self.allowed is not None:
-            written = self.tokens[: self.step].index_select(1, self.rows).T  # [N, T]
+            written = self.tokens[: self.step]
+            written = (written if self.is_whole else written.index_select(1, self.rows)).T  # [N, T]
             logits = logits.masked_fill(~self.allowed(self.rows, written), -torch.inf)
         return logits.log_softmax(-1)
 
@@ -193,7 +199,7 @@ class _Batch:
 
     def completions(self) -> Completions:
         """Give all completions, without what was sampled after an end."""
-        is_eos: Tensor = self.tokens[: self.step].T == self.eos_token_id  # type: ignore[assignment]  # [B, L]
+        is_eos = self.tokens[: self.step].T.eq(self.eos_token_id)  # [B, L]
         ended_by_eos = is_eos.any(1)
         lengths = torch.where(ended_by_eos, is_eos.int().argmax(1) + 1, self.step)
         longest = int(lengths.max())

@@ -52,14 +52,16 @@ class _Weights(NamedTuple):
     down: Tensor  # [F, E]
 
 
-def _weights(layer: Any) -> _Weights:
+def _weights(layer: Any, width: int) -> _Weights:
+    """Join projections; what is linear goes into them: norm weights, the root of the width, the scale of attention."""
     attention, mlp = layer.self_attn, layer.mlp
-    qkv = torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight])
+    queries = attention.q_proj.weight * attention.head_dim**-0.5
+    qkv = torch.cat([queries, attention.k_proj.weight, attention.v_proj.weight])
     gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
     return _Weights(
-        (qkv * layer.input_layernorm.weight).T,
+        (qkv * layer.input_layernorm.weight * width**0.5).T,
         attention.o_proj.weight.T,
-        (gate_up * layer.post_attention_layernorm.weight).T,
+        (gate_up * layer.post_attention_layernorm.weight * width**0.5).T,
         mlp.down_proj.weight.T,
     )
 
@@ -71,10 +73,10 @@ class LlamaDecoder:
         self, model: LlamaForCausalLM, layers: list[KeysAndValues], padding: Tensor, prompt_length: int, max_tokens: int
     ) -> None:
         config = model.config
-        self.layers, self.weights = layers, [_weights(layer) for layer in model.model.layers]
+        self.layers, self.weights = layers, [_weights(layer, config.hidden_size) for layer in model.model.layers]
         self.embedding = model.model.embed_tokens.weight
-        self.head = (model.lm_head.weight * model.model.norm.weight).T
-        self.eps = config.rms_norm_eps
+        self.head = (model.lm_head.weight * model.model.norm.weight * config.hidden_size**0.5).T
+        self.least = torch.tensor((config.rms_norm_eps * config.hidden_size) ** 0.5, device=padding.device)
         self.heads = int(config.num_attention_heads)
         self.kv_heads = int(config.num_key_value_heads or self.heads)
         self.head_dim = model.model.layers[0].self_attn.head_dim
@@ -97,12 +99,14 @@ class LlamaDecoder:
             mixed = self._attend(self._norm(hidden) @ weights.qkv, rotation, layer)
             hidden = torch.addmm(hidden, mixed, weights.out)
             gate, up = (self._norm(hidden) @ weights.gate_up).chunk(2, -1)
-            hidden = torch.addmm(hidden, functional.silu(gate) * up, weights.down)
+            hidden = torch.addmm(hidden, functional.silu(gate, inplace=True).mul_(up), weights.down)
         logits: Tensor = self._norm(hidden) @ self.head
         return logits
 
     def _norm(self, hidden: Tensor) -> Tensor:
-        return functional.rms_norm(hidden, hidden.shape[-1:], eps=self.eps)
+        """RMS norm without its factors: sqrt(sum of squares + width * eps) is the hypotenuse of two lengths."""
+        length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
+        return hidden / torch.hypot(length, self.least)
 
     def _attend(self, projected: Tensor, rotation: tuple[Tensor, Tensor], layer: KeysAndValues) -> Tensor:
         """Attention of one new position to all before it, [N, H D], given its queries, keys and values."""
@@ -111,7 +115,7 @@ class LlamaDecoder:
         turned = rotate(parts[:, : heads + kv_heads], *rotation)
         keys, values = layer.append(turned[:, heads:, None], parts[:, heads + kv_heads :, None])  # [N, K, T, D]
         queries = turned[:, :heads].reshape(count, kv_heads, heads // kv_heads, self.head_dim)
-        scores = (queries * self.head_dim**-0.5) @ keys.transpose(-1, -2)  # [N, K, H / K, T]
+        scores = queries @ keys.transpose(-1, -2)  # [N, K, H / K, T]
         if self.padding is not None:
             scores[..., : self.bias.shape[-1]] += self.bias
         mixed: Tensor = scores.softmax(-1) @ values

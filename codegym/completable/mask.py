@@ -24,12 +24,12 @@ class CompletableMask:
     >>> mask.mask(b"x = ").astype(int)
     array([1, 0, 0, 1, 0, 0])
 
-    Valid is what Python compiles; the parser of the running Python decides. No token of a valid program is masked. Where
-    a statement ends, a completion has been compiled, so what is allowed there can be completed for certain, but for a
-    ``nonlocal`` whose name a later line must bind. Within a statement the parser has been asked whether it wants more,
-    which leaves out what only the compiler refuses (``f(a=1, a=``, ``def f(a, a,``), a name in ``\N{...}`` that Unicode
-    does not know, and some misplaced ``yield`` and ``await``: such a statement goes on but can never end. Nothing is
-    said about how many tokens a completion takes.
+    Valid is what Python compiles; the parser of the running Python decides. No token of a valid program is masked.
+    Where a statement ends, a completion of the whole program has been compiled, so from there it can be completed for
+    certain, but for a ``nonlocal`` whose name a later line must bind. Within a statement only the parser has been
+    asked whether it wants more. What the compiler alone refuses is not seen there (``f(a=1, a=``, ``def f(a, a,``), nor
+    a name in ``\N{...}`` that Unicode does not know, nor some misplaced ``yield`` and ``await``: such a statement can
+    go on but not end, until nothing fits. How many tokens a completion takes is not looked at.
 
     A program that is lost already, and a vocabulary in which nothing fits, is not masked: all tokens that are text are
     allowed, and the end of the program.
@@ -49,11 +49,12 @@ class CompletableMask:
             self._root.add(piece, id)
         self._root.gather()
 
-    def mask(self, text: bytes, *, preamble: str = "") -> NDArray[np.bool_]:
+    def mask(self, text: bytes, remaining: int | None = None, *, preamble: str = "") -> NDArray[np.bool_]:
         """Give the tokens that may follow a completion.
 
         Args:
             text: the completion so far; it may stop within a character.
+            remaining: tokens left in the budget; with the last one a program that is valid as it stands has to end.
             preamble: what stands before it.
 
         Returns:
@@ -61,11 +62,12 @@ class CompletableMask:
         """
         whole, unfinished = _decode(preamble.encode() + text)
         place = None if whole is None else place_of(whole)
-        if place is None or not place.is_viable():
+        if place is None or not (place.can_be_closed() and place.is_viable()):
             return self._text
         allowed = np.zeros_like(self._text)
-        self._walk(self._root, place, unfinished, allowed)
-        allowed[self.eos_token_id] = not unfinished and place.compiles()
+        allowed[self.eos_token_id] = ends = not unfinished and place.compiles()
+        if not (ends and remaining == 1):
+            self._walk(self._root, place, unfinished, allowed)
         return allowed if allowed.any() else self._text
 
     def _walk(self, node: _Node, place: Place, unfinished: bytes, allowed: NDArray[np.bool_]) -> None:
@@ -93,6 +95,8 @@ class _Node:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.children: dict[int, _Node] = {}
+        self.words = np.empty(0, np.int64)
+        self.only_words = True
 
     def add(self, piece: bytes, id: int) -> None:
         if not piece:
@@ -113,9 +117,8 @@ class _Node:
 
 def _after(place: Place, character: bytes) -> tuple[Place, bytes] | None:
     """Where the program stops after a character of which all bytes or the first ones are there."""
-    if character[0] in _RARE and not _takes_all(place):
-        if character[0] < 128 or not _takes_names(place):
-            return None
+    if character[0] in _RARE and not _takes_all(place) and (character[0] < 128 or not _takes_names(place)):
+        return None
     try:
         after = place.after(character.decode())
     except UnicodeDecodeError as error:

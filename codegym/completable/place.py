@@ -12,7 +12,7 @@ _SPACE = " \t\f"
 
 
 class Place(NamedTuple):
-    """A program that stops anywhere, its line ends all ``\\n``."""
+    r"""A program that stops anywhere, its line ends all ``"\n"``."""
 
     closed: str
     """The program up to its last newline."""
@@ -39,8 +39,10 @@ class Place(NamedTuple):
             return False
         reading = read(line)
         if reading.comment >= 0 and not reading.open:
-            ended = self._replace(tail=self.tail[: len(self.tail) - len(line) + reading.comment])
-            return reading.comment < len(line) - 1 or ended.after_newline() is not None
+            if reading.comment < len(line) - 1:
+                return True
+            after = self._replace(tail=self.tail[:-1]).after_newline()
+            return after is not None and not after.outline.line
         return viable(self.outline.context(depth), line, self.outline.headers(depth))
 
     def after_newline(self) -> Place | None:
@@ -55,8 +57,13 @@ class Place(NamedTuple):
         depth = self.outline.depth(indent)
         if depth is None or not parses(self.outline.context(depth) + read(line).code + "\n"):
             return None
-        why = why_not(place.closed + outline.closing())
-        return place if why is None or why.startswith("no binding for nonlocal") else None  # a later line can bring it
+        return place if place.can_be_closed() else None
+
+    def can_be_closed(self) -> bool:
+        """Whether the program up to its last statement can be completed: a completion of it is compiled."""
+        closed = self.closed[: len(self.closed) - len(self.outline.line)]
+        why = why_not(closed + self.outline._replace(line="").closing())
+        return why is None or why.startswith("no binding for nonlocal")  # a later line can bring it
 
     def compiles(self) -> bool:
         """Whether the program is one as it stands."""

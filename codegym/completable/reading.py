@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from codegym.lines import START, Scan
 
-_PREFIX = re.compile(r"(?:(?<!\w)[A-Za-z]{1,2})?$")
+_PREFIX = re.compile(r"(?:(?<!\w)(?i:br|rb|fr|rf|[bruf]))?\Z")
 
 
 class Reading(NamedTuple):

@@ -9,6 +9,7 @@ import ast
 import keyword
 import re
 import sys
+import token
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,17 +18,21 @@ from codegym.completable.reading import Reading, empty, read
 
 _INCOMPLETE = ast.PyCF_ONLY_AST | 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, what codeop stands on
 _FAILURES = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
-_OPERATORS = "... -> := != == <= >= ** // << >> += -= *= /= //= %= @= &= |= ^= >>= <<= **=".split()
+_OPERATORS = tuple(token.EXACT_TOKEN_TYPES)
 _WORD = re.compile(r"\w+\Z")
 _NUMBER = re.compile(r"(?<!\w)(?:\d\w*\.?\w*|\.\d\w*)(?:(?<=[eE])[+-]\w*)?\Z")
 _LETTERS = re.compile(r"[a-z]+\Z")
 _OPERATOR = re.compile(r"[-.:!=<>*/+%@&|^]{1,2}\Z")
-_STRING_PREFIX = re.compile(r"(?i:[bruf]|br|rb|fr|rf)\Z")
+_PREFIXES = ("b", "br", "f", "fr", "r", "rb", "rf", "u")
 _CONVERSION = re.compile(r"(?s)(.*?)\s*(?:=\s*)?(?:!\s*[rsa]?\s*)?\Z")
 _MIXED = re.compile(r"(?<!b)''[\s\\]*b''|b''[\s\\]*f?''")
 
 
-@lru_cache(maxsize=1 << 15)
+_ANYWHERE = ("async def f():", "for a in a:")
+"""Headers under which no word is misplaced."""
+
+
+@lru_cache(maxsize=1 << 13)
 def parses(source: str) -> bool:
     """Whether the parser takes the source, or gets to its end and wants more."""
     with warnings.catch_warnings():
@@ -63,7 +68,7 @@ def _why_not(source: str, mode: str, flags: int) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def viable(context: str, line: str, headers: tuple[str, ...] = ()) -> bool:
     """Whether a logical line that stops anywhere but in a comment behind a statement can be finished.
 
@@ -80,7 +85,8 @@ def viable(context: str, line: str, headers: tuple[str, ...] = ()) -> bool:
     if _MIXED.search(code) or is_misplaced(reading, headers):
         return False
     if text is None:
-        return any(parses(context + ending) for ending in endings(code) if not _MIXED.search(ending))
+        ways = endings(code) if reading.comment < 0 else (code + " ",)  # a comment ends a token
+        return any(parses(context + way) for way in ways if not _MIXED.search(way))
     return parses(context + code + " ") and _text_is_viable(reading, line, text)
 
 
@@ -95,8 +101,8 @@ def endings(code: str) -> Iterator[str]:
     elif match := _WORD.search(code):
         yield code + "_ "
         yield from _keywords(code, match.group())
-        if _STRING_PREFIX.fullmatch(match.group()):
-            yield code[: match.start()] + empty(match.group()) + " "
+        kinds = {empty(prefix) for prefix in _PREFIXES if prefix.startswith(match.group().lower())}
+        yield from (code[: match.start()] + kind + " " for kind in sorted(kinds))
     elif match := _OPERATOR.search(code):
         tails = {match.group(), match.group()[-1]}
         yield from (code[: -len(t)] + op + " " for t in tails for op in _OPERATORS if op.startswith(t) and op != t)
@@ -113,7 +119,8 @@ def is_number(line: str) -> bool:
 
 def _keywords(code: str, start: str) -> Iterator[str]:
     base = code[: len(code) - len(start)]
-    yield from (base + word + " " for word in keyword.kwlist if start and word.startswith(start) and word != start)
+    words = (*keyword.kwlist, *keyword.softkwlist) if start else ()
+    yield from (base + word + " " for word in words if word.startswith(start) and word != start)
 
 
 def is_misplaced(reading: Reading, headers: tuple[str, ...]) -> bool:
@@ -156,20 +163,23 @@ def _text_is_viable(reading: Reading, line: str, number: int) -> bool:
     fields = [place for place in range(number + 1, len(reading.open)) if reading.open[place][0] == "{"]
     if not fields:
         quotes = reading.open[number][1:]
-        whole = _UNFINISHED.sub("", inside)
+        whole = _UNFINISHED.sub(r"\1", inside.rstrip(quotes[0]) if len(quotes) == 3 else inside)
         return any(is_expression(reading.prefix + quotes + whole + end + quotes) for end in ("", "}"))
     first = fields[0]
     if len(reading.open) > first + 1 and reading.open[first + 1][0] == ":":
         if len(fields) < 2:
             return True
         first = fields[1]
-    return _field_is_viable(line[reading.starts[first] :], reading.open[number].lstrip("f")[0])
+    return _field_is_viable(line[reading.starts[first] :], reading.open[number].lstrip("f"))
 
 
-def _field_is_viable(field: str, quote: str) -> bool:
-    if sys.version_info < (3, 12) and re.search(rf"[\\#{quote}]", field):
+def _field_is_viable(field: str, quotes: str) -> bool:
+    if sys.version_info < (3, 12) and re.search(rf"[\\#{quotes[0]}]" + (r"|\n" if len(quotes) == 1 else ""), field):
         return False
-    return viable("", "(" + field) or (bool(field.strip()) and _is_field(field))
+    within = read("(" + field)
+    if not within.open or within.starts[0] != 1:  # a bracket too many
+        return False
+    return viable("", "(" + field, _ANYWHERE) or _is_field(field)
 
 
 def _is_field(field: str) -> bool:
@@ -191,4 +201,4 @@ _BAD_ESCAPE = re.compile(
     _EVEN + rf"(?:x(?!{_H}{{2}}|{_H}?\Z)|u(?!{_H}{{4}}|{_H}{{0,3}}\Z)|U(?!00(?:0{_H}|10){_H}{{4}}|0{{0,2}}\Z"
     rf"|000{_H}{{0,4}}\Z|001\Z|0010{_H}{{0,3}}\Z)|N(?!\{{[^{{}}\n'\"]*(?:\}}|\Z)|\Z))"
 )
-_UNFINISHED = re.compile(r"(?s)\\(?:x.?|u.{0,3}|U.{0,7}|N(?:\{[^}]*)?)?\Z")
+_UNFINISHED = re.compile(r"(?s)(?<!\\)((?:\\\\)*)\\(?:x.?|u.{0,3}|U.{0,7}|N(?:\{[^}]*)?)?\Z")

@@ -93,7 +93,6 @@ def label_into(
     settings.pop("at_once")  # changes nothing but the speed
     before = _earlier(path, settings)
     found = _whole_lines(path)
-    labeller.remember(found)
     for program in found:
         on_program(program)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from codegym.tokenizers import ByteTokenizer, Tokenizer, TransformersTokenizer, VocabularyTokenizer
+from codegym.tokenizers import (
+    ByteTokenizer,
+    Tokenizer,
+    TransformersTokenizer,
+    VocabularyTokenizer,
+    load_tokenizer,
+)
+from codegym.tokenizers.base import utf8
 
 _CACHED = 1 << 14
+_OWN = "codegym_tokenizer.json"
 
 
 class Encoded(NamedTuple):
@@ -46,7 +55,7 @@ class LineEncoder:
         self._known: dict[str, list[int]] = {}
 
     def encode(self, prompt: str, lines: Iterable[str]) -> Encoded:
-        """Encode a program."""
+        """Encode a program; ``ValueError`` where a line cannot be told in the model's tokens."""
         ids, ends = list(self._ids(prompt)[-self.max_prompt_tokens :] if self.max_prompt_tokens else ()), []
         is_full = False
         for line in lines:
@@ -62,8 +71,41 @@ class LineEncoder:
         if text not in self._known:
             if len(self._known) >= _CACHED:
                 self._known.clear()
-            self._known[text] = self.tokenizer.encode(text)
+            self._known[text] = spell(self.tokenizer, text)
         return self._known[text]
+
+
+def spell(tokenizer: Tokenizer, text: str) -> list[int]:
+    r"""Give ids that spell a text, in as few tokens as possible where ``encode`` gives up.
+
+    A policy can write what the greedy ``encode`` of a small vocabulary does not find again:
+
+    >>> tokenizer = VocabularyTokenizer(["a", "ab", "bc"])
+    >>> spell(tokenizer, "abc")
+    [0, 2]
+
+    Raises:
+        ValueError: no tokens spell it.
+    """
+    try:
+        return tokenizer.encode(text)
+    except ValueError as error:
+        found = _fewest(tokenizer.token_bytes, utf8(text))
+        if found is None:
+            raise ValueError(f"{tokenizer!r:.200} cannot write the line {text!r:.200}: {error}") from error
+        return found
+
+
+def _fewest(pieces: Sequence[bytes], data: bytes) -> list[int] | None:
+    ids = {piece: id for id, piece in enumerate(pieces) if piece}
+    lengths = sorted({len(piece) for piece in ids})
+    ways: list[list[int] | None] = [[]]  # to each position
+    for end in range(1, len(data) + 1):
+        before = [(ways[end - n], ids.get(data[end - n : end])) for n in lengths if n <= end]
+        ways.append(
+            min(([*way, id] for way, id in before if way is not None and id is not None), key=len, default=None)
+        )
+    return ways[-1]
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
@@ -75,20 +117,20 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(tokenizer, TransformersTokenizer):
         definition = tokenizer.__getstate__()["_backend"]
-        eos = next(name for name, id in _added(definition) if id == tokenizer.eos_token_id)
+        eos = next(name for name, id in _names(definition) if id == tokenizer.eos_token_id)
         (folder / "tokenizer.json").write_text(definition, encoding="utf-8")
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": eos}
         _write(folder / "tokenizer_config.json", settings | {"clean_up_tokenization_spaces": False})
     elif isinstance(tokenizer, ByteTokenizer):
-        _write(folder / "codegym_tokenizer.json", "bytes")
+        _write(folder / _OWN, {"kind": "bytes"})
     elif isinstance(tokenizer, VocabularyTokenizer):
         tokens = [token.decode("latin-1") for token in tokenizer.token_bytes[:-1]]  # a byte is a character
-        _write(folder / "codegym_tokenizer.json", tokens)
+        _write(folder / _OWN, {"kind": "vocabulary", "tokens": tokens})
     else:
         raise TypeError(f"a {type(tokenizer).__name__} cannot be saved; train with a tokenizer of codegym.tokenizers")
 
 
-def _added(definition: str) -> list[tuple[str, int]]:
+def _names(definition: str) -> list[tuple[str, int]]:
     """All tokens of a definition with their ids, the added ones last."""
     parsed = json.loads(definition)
     vocabulary = parsed["model"].get("vocab")
@@ -96,13 +138,15 @@ def _added(definition: str) -> list[tuple[str, int]]:
     return known + [(token["content"], token["id"]) for token in parsed["added_tokens"]]
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """Read a tokenizer that ``save_tokenizer`` wrote."""
-    own = folder / "codegym_tokenizer.json"
-    if not own.exists():
-        return TransformersTokenizer(folder)
-    value = json.loads(own.read_text(encoding="utf-8"))
-    return ByteTokenizer() if value == "bytes" else VocabularyTokenizer([token.encode("latin-1") for token in value])
+def read_tokenizer(source: str | os.PathLike[str]) -> Tokenizer:
+    """Read the tokenizer of a folder, of codegym's own kinds or of ``transformers``, or of an id on the Hub."""
+    own = Path(source).expanduser() / _OWN
+    if not own.is_file():
+        return load_tokenizer(source)
+    content = json.loads(own.read_text(encoding="utf-8"))
+    if content["kind"] == "bytes":
+        return ByteTokenizer()
+    return VocabularyTokenizer([token.encode("latin-1") for token in content["tokens"]])
 
 
 def _write(path: Path, value: Any) -> None:

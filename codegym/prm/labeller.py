@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from codegym.prm.labels import Estimate, LabelledProgram, code_lines
+from codegym.prm.labels import LabelledProgram
 from codegym.prm.probing import Judging, PrefixRequest, Prober, Sampler, Spent, complete, judge_all, seed_of
 from codegym.prm.search import Method, SampledProgram, Search
 from codegym.task import Task
@@ -23,6 +23,9 @@ class LabelSettings:
     """K: completions of a prefix that is tried. A prefix is lost where none of them passes."""
     at_once: int = 256
     """Programs whose searches go on together: the larger, the better the batches of the sampler."""
+    witnesses: bool = True
+    """A completion that passes also proves those of the program's next lines that it begins with. False is PSGPO's
+    procedure to the letter, which errs more often at the same cost."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -94,20 +97,12 @@ class Labeller:
             else:
                 yield SampledProgram(task, text, passed)
 
-    def remember(self, programs: Iterable[LabelledProgram]) -> None:
-        """Take over what earlier programs found out about their prefixes."""
-        for program in programs:
-            lines, last = program.lines, max(code_lines(program.completion), default=0)
-            for count, estimate in program.probes.items():
-                if count < last:  # that of the last line is the program's own verdict
-                    self._prober.known[program.task_id, "".join(lines[:count])] = estimate
-
     def label(self, programs: Iterable[SampledProgram]) -> Iterator[LabelledProgram]:
         """Label programs; they come in the order of ``programs``, each as soon as it can."""
         waiting, queue = iter(programs), deque[Search]()
         while True:
             fresh = islice(waiting, self.settings.at_once - len(queue))
-            queue.extend(Search(program, self.settings.method) for program in fresh)
+            queue.extend(Search(program, self.settings.method, self.settings.witnesses) for program in fresh)
             if not queue:
                 return
             self._advance([search for search in queue if not search.is_done])
@@ -126,16 +121,19 @@ class Labeller:
             (search.program.task, search.prefix(count)) for search in searches for count in search.wanted
         )
         for search in searches:
-            search.answer(self._answers(search))
+            self._answer(search)
         self._tell()
 
-    def _answers(self, search: Search) -> Mapping[int, Estimate] | None:
-        keys = {count: (search.program.task.task_id, search.prefix(count)) for count in search.wanted}
-        known = {count: self._prober.known[key] for count, key in keys.items()}
-        unsure = [count for count, key in keys.items() if key in self._prober.failed]
+    def _answer(self, search: Search) -> None:
+        prober, task_id = self._prober, search.program.task.task_id
+        keys = {count: (task_id, search.prefix(count)) for count in search.wanted}
+        unsure = [key for key in keys.values() if key in prober.failed]
         if self.settings.method == "search":  # one success is enough, whatever else could not be run
-            unsure = [count for count in unsure if not known[count].successes]
-        return None if unsure else known
+            unsure = [key for key in unsure if not prober.known[key].successes]
+        if unsure:
+            search.give_up()
+        else:
+            search.answer({count: (prober.known[key], prober.passing[key]) for count, key in keys.items()})
 
     def _tell(self) -> None:
         if self._on_round is not None:

@@ -96,7 +96,7 @@ class ProcessRewardModel(nn.Module):
             options: as for the class.
         """
         trunk = AutoModel.from_pretrained(os.fspath(source))
-        return cls(trunk, source if tokenizer is None else tokenizer, **options)
+        return cls(trunk, read_tokenizer(source) if tokenizer is None else tokenizer, **options)
 
     @classmethod
     def from_scratch(

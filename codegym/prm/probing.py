@@ -95,6 +95,8 @@ class Prober:
         self.sampler, self.judge, self.stages, self.seed = sampler, judge, tuple(stages), seed
         self.spent = Spent()
         self.known: dict[Key, Estimate] = {}
+        self.passing: dict[Key, tuple[str, ...]] = {}
+        """Prefix -> different programs that begin with it and pass, as far as they came up."""
         self.failed: set[Key] = set()
         """Prefixes that cannot be measured since the machine failed."""
 
@@ -127,13 +129,15 @@ class Prober:
         ]
         passed = judge_all(self.judge, programs, self.spent)
         for request, completions in zip(requests, answers, strict=True):
-            results = [passed[request.task.task_id, request.text + completion.text] for completion in completions]
-            self._count((request.task.task_id, request.text), results)
+            id, texts = request.task.task_id, [request.text + completion.text for completion in completions]
+            self._count((id, request.text), [(text, passed[id, text]) for text in texts])
 
-    def _count(self, key: Key, results: Sequence[bool | None]) -> None:
+    def _count(self, key: Key, results: Sequence[tuple[str, bool | None]]) -> None:
         before = self.known.get(key, Estimate(0, 0))
-        judged = [result for result in results if result is not None]
+        judged = [passed for _, passed in results if passed is not None]
         self.known[key] = Estimate(before.successes + sum(judged), before.completions + len(judged))
+        passing = [text for text, passed in results if passed]
+        self.passing[key] = tuple(dict.fromkeys([*self.passing.get(key, ()), *passing]))
         if len(judged) < len(results):
             self.failed.add(key)
 

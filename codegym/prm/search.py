@@ -4,20 +4,26 @@ The procedure is Algorithm 1 of PSGPO (Dai et al., arXiv 2410.17621): a prefix i
 completions passes, and the longest recoverable prefix is found by binary search over the lines, so that a program of T
 lines costs about ``log2(T)`` times K completions and not T times. It presumes that what is lost once stays lost.
 Only lines that are not neutral are borders, since a comment changes nothing that could be lost.
+
+Ours is the use of *witnesses*: a completion that passes may begin with the program's own next lines, and then it proves
+those to be right as well. That costs nothing, saves questions, and takes back a "lost" that was bad luck.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from codegym.lines import split_lines
 from codegym.prm.labels import Estimate, LabelledProgram, code_lines
 from codegym.task import Task
 
 Method = Literal["search", "rates"]
-Plan = Generator[tuple[int, ...], Mapping[int, Estimate], int]
-"""Yields numbers of lines whose prefixes must be known, is sent what is known, and returns the last right line."""
+Plan = Generator[tuple[int, ...], Mapping[int, int], int]
+"""Yields numbers of lines whose prefixes must be known, is sent how many lines each of them proves to be right (0 where
+it is lost), and returns the last right line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +35,32 @@ class SampledProgram:
     passed: bool
 
 
-def plan(program: SampledProgram, method: Method) -> Plan:
-    """Give the plan of a method for one program.
+def binary_search(borders: Sequence[int]) -> Plan:
+    """Find the last of ``borders`` up to which the lines of a failing program are right, 0 where none is.
 
-    ``"search"`` asks for one prefix at a time, and nothing of a program that passes. ``"rates"`` asks at once for all
-    prefixes, that of no lines included, as soft and marginal labels need it.
-    """
-    borders = code_lines(program.completion)
-    return binary_search(borders, program.passed) if method == "search" else _all_rates(borders, program.passed)
+    The whole program is known: its last line is wrong, since the program ended there.
 
-
-def binary_search(borders: Sequence[int], passed: bool) -> Plan:
-    """Find the last of ``borders`` up to which lines are right, 0 where none is.
-
-    The whole program is known: where it fails, its last line is wrong.
-
-    >>> search = binary_search([1, 2, 3, 4], passed=False)
-    >>> next(search), search.send({2: Estimate(0, 20)})
+    >>> search = binary_search([1, 2, 3, 4])
+    >>> next(search), search.send({2: 0})
     ((2,), (1,))
     """
-    if passed or not borders:
-        return borders[-1] if passed and borders else 0
-    low, high = 0, len(borders) - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        border = borders[middle - 1]
-        known = yield (border,)
-        low, high = (middle, high) if known[border].successes else (low, middle - 1)
+    low, lost = 0, [len(borders)]  # of the first so many borders; what is lost, the shortest last
+    while low < lost[-1] - 1:
+        middle = (low + lost[-1]) // 2
+        proven = (yield (borders[middle - 1],))[borders[middle - 1]]
+        if not proven:
+            lost.append(middle)
+        low = max(low, min(bisect_right(borders, proven), len(borders) - 1))
+        while lost[-1] <= low:  # it was bad luck
+            lost.pop()
     return borders[low - 1] if low else 0
 
 
-def _all_rates(borders: Sequence[int], passed: bool) -> Plan:
+def all_rates(borders: Sequence[int]) -> Plan:
+    """Ask for all prefixes of a program at once, that of no lines included, as soft and marginal labels need it."""
     known = yield (0, *borders[:-1])
-    if passed and borders:
-        return borders[-1]
-    return max((border for border in borders[:-1] if known[border].successes), default=0)
+    proven = max(known.values())
+    return max((border for border in borders[:-1] if border <= proven), default=0)
 
 
 class Search:
@@ -71,43 +68,61 @@ class Search:
 
     Args:
         program: the program.
-        method: how its labels are found.
+        method: "search" or "rates".
+        witnesses: whether completions that pass may prove more than the prefix that they complete.
     """
 
-    def __init__(self, program: SampledProgram, method: Method) -> None:
-        self.program = program
-        self.lines = LabelledProgram(program.task.task_id, "", program.completion, False, 0).lines
-        self.method = method
+    def __init__(self, program: SampledProgram, method: Method, witnesses: bool) -> None:
+        self.program, self.method, self.witnesses = program, method, witnesses
+        self.lines = split_lines(program.completion)
+        self.borders = code_lines(program.completion)
         self.probes: dict[int, Estimate] = {}
         self.result: LabelledProgram | None = None
         self.is_done = False
         """Found, or given up: then there is no result."""
         self.wanted: tuple[int, ...] = ()
-        self._plan = plan(program, method)
-        self._go_on(None)
+        """Numbers of lines whose prefixes must be known to go on."""
+        self._plan = all_rates(self.borders) if method == "rates" else binary_search(self.borders)
+        if method == "search" and (program.passed or not self.borders):
+            self._finish(0)
+        else:
+            self.wanted = next(self._plan, ())
+            if not self.wanted:
+                self._finish(0)
 
     def prefix(self, count: int) -> str:
         """Give the first so many lines."""
         return "".join(self.lines[:count])
 
-    def answer(self, known: Mapping[int, Estimate] | None) -> None:
-        """Take what was found about ``wanted``; None where the machine failed, which says nothing about a line."""
-        if known is None:
-            self.is_done = True
-            return
-        self.probes |= known
-        self._go_on(known)
+    def give_up(self) -> None:
+        """End without a result: the machine failed, which says nothing about a line."""
+        self.is_done = True
 
-    def _go_on(self, known: Mapping[int, Estimate] | None) -> None:
+    def answer(self, found: Mapping[int, tuple[Estimate, Sequence[str]]]) -> None:
+        """Take what was found about each wanted prefix: how often completions passed, and programs that did."""
+        self.probes |= {count: estimate for count, (estimate, _) in found.items()}
+        proven = {count: self._proven(count, passing) for count, (_, passing) in found.items()}
         try:
-            self.wanted = next(self._plan) if known is None else self._plan.send(known)
+            self.wanted = self._plan.send(proven)
         except StopIteration as end:
             self._finish(end.value)
 
+    def _proven(self, count: int, passing: Sequence[str]) -> int:
+        """How many lines of the program are the beginning of one that passes."""
+        if not self.witnesses:
+            return count if passing else 0
+        return max((_common(self.lines, split_lines(text)) for text in passing), default=0)
+
     def _finish(self, last_right: int) -> None:
         task, completion, passed = self.program.task, self.program.completion, self.program.passed
-        if self.method == "rates" and (borders := code_lines(completion)):
-            self.probes[borders[-1]] = Estimate(int(passed), 1)  # the whole program is known, as in Math-Shepherd
+        if self.method == "rates" and self.borders:  # the whole program is known, as in Math-Shepherd
+            self.probes[self.borders[-1]] = Estimate(int(passed), 1)
         last_right = len(self.lines) if passed else last_right
         self.result = LabelledProgram(task.task_id, task.prompt, completion, passed, last_right, self.probes)
         self.is_done = True
+
+
+def _common(ours: Sequence[str], theirs: Sequence[str]) -> int:
+    """How many lines are the same at the start."""
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    return next((index for index, (mine, other) in pairs if mine != other), min(len(ours), len(theirs)))

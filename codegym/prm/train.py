@@ -11,50 +11,19 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from codegym.prm.config import Loss, TrainConfig
 from codegym.prm.data import describe, split
-from codegym.prm.labels import LabelKind, LabelledProgram, Selection, code_lines, line_labels, select
+from codegym.prm.labels import LabelKind, LabelledProgram, code_lines, line_labels, select
 from codegym.prm.model import ProcessRewardModel, Row
 from codegym.prm.report import Report, ScoredProgram, make_report
 
 _POOL = 8  # batches whose rows are sorted by length together, which saves padding
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a model is trained."""
-
-    labels: LabelKind = "hard"
-    """"hard" +1 and -1; "soft" and "marginal" need programs that were labelled with the method "rates"."""
-    selection: Selection = "full"
-    """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``."""
-    loss: Literal["mse", "cross_entropy"] = "mse"
-    neutral_lines: bool = True
-    """Learn the label 0 of comments and the like; environments never ask for their score."""
-    epochs: int = 4
-    batch_size: int = 32
-    """Programs a step."""
-    learning_rate: float = 1e-3
-    """The highest: it grows over the first tenth of the steps and falls to 0 until the last one. Large pre-trained
-    trunks want 1e-5."""
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    held_out: float = 0.1
-    """Share of the tasks that the report is made on."""
-    gate: Literal["raise", "warn"] = "raise"
-    """What happens where the held-out report is no better than guessing."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"held_out must be between 0 and 1, got {self.held_out}: without it nothing is known")
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
 
 
 @dataclass
@@ -94,22 +63,20 @@ def train(
     chosen = select(learned, config.selection)
     examples = [example for program in chosen if (example := make_example(model, program, config)) is not None]
     if not examples or not held_out:
-        raise ValueError(
-            f"{len(examples)} programs to learn from (selection {config.selection!r}) and {len(held_out)} held out, of "
-            f"{len(programs)}: label programs of more tasks"
-        )
+        counts = f"{len(examples)} programs to learn from (selection {config.selection!r}), {len(held_out)} held out"
+        raise ValueError(f"{counts}, of {len(programs)}: label programs of more tasks")
     history = _Run(model, examples, config, checkpoint).go(held_out, on_epoch)
     report = evaluate(model, held_out, config.labels)
     model.card = {
         "labels": about or {},
-        "training": asdict(config) | {"learned": describe(chosen), "held_out": describe(held_out), "history": history},
+        "training": {"config": asdict(config), "learned": describe(chosen), "held_out": describe(held_out)},
+        "history": history,
         "report": report.as_dict(),
     }
     if config.gate == "raise":
         report.require_useful()
     elif not report.is_useful:
-        message = f"balanced accuracy on held-out tasks is {report.balanced_accuracy:.3f}, no better than guessing"
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(f"no better than guessing: balanced accuracy {report.balanced_accuracy:.3f}", stacklevel=2)
     return report
 
 
@@ -136,7 +103,7 @@ def make_example(model: ProcessRewardModel, program: LabelledProgram, config: Tr
     return Example(Row(encoded.ids, list(targets)), list(targets.values())) if targets else None
 
 
-def loss_of(z: Tensor, targets: Tensor, loss: Literal["mse", "cross_entropy"]) -> Tensor:
+def loss_of(z: Tensor, targets: Tensor, loss: Loss) -> Tensor:
     """Mean loss over lines; ``z`` and ``targets`` in [-1, 1] are [N]."""
     if loss == "mse":
         return functional.mse_loss(z.tanh(), targets)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,22 +27,14 @@ _HORIZON = re.compile(r"[1-9][0-9]*")
 _HEX = re.compile(r"0|[1-9a-f][0-9a-f]*")
 
 
-@runtime_checkable
 class Family(Protocol):
-    """Endless tasks of one kind. A ``TaskSource`` with names for what it draws."""
-
-    @property
-    def name(self) -> str:
-        """What ids of the family begin with."""
+    """Endless tasks of one kind."""
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draw a task; the same state of ``rng`` gives the same task."""
 
     def by_id(self, task_id: object) -> Task:
         """Give the task of that id; ``KeyError`` where there is none."""
-
-    def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the family's prompts and programs."""
 
 
 class Line(NamedTuple):
@@ -68,7 +60,7 @@ class Sketch(NamedTuple):
 
 @dataclass(frozen=True)
 class Procedural:
-    """A family whose tasks are sampled; a subclass says how, with ``_sketch`` and ``_argument``.
+    """A family whose tasks are sampled; a subclass says how: ``examples``, ``_sketch`` and ``_arguments``.
 
     Args:
         horizon: the number of lines between ``def`` and the last ``return``, all of which must be right; or the lowest
@@ -115,6 +107,10 @@ class Procedural:
         if task is None:
             raise KeyError(f'no task {task_id!r}: ids look like "{self.name}:train:{self.horizons[0]}:0.5:1f", not all')
         return task
+
+    def examples(self) -> Iterator[str]:
+        """Give texts that hold every word of the family's prompts and programs."""
+        raise NotImplementedError
 
     def _sketch(self, source: random.Random, horizon: int, hard: float) -> Sketch | None:
         """Sample a prompt and the lines of its solution; None where this attempt led nowhere."""
@@ -209,8 +205,9 @@ def _noticed(sketch: Sketch, checks: Sequence[CallCheck]) -> Sketch | None:
         return None
     lines = []
     for line, (before, after) in zip(sketch.lines, around, strict=True):
-        wrong = [text for text in line.wrong if not passes(checks, compile_program([*before, text, *after]))]
+        programs = [(text, compile_program([*before, text, *after])) for text in line.wrong]
+        wrong = tuple(text for text, program in programs if program and not passes(checks, program))
         if line.bug_rate and not wrong:
             return None
-        lines.append(line._replace(wrong=tuple(wrong)))
+        lines.append(line._replace(wrong=wrong))
     return sketch._replace(lines=tuple(lines))

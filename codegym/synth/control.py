@@ -35,6 +35,7 @@ class Control(Procedural):
 
     name: ClassVar[str] = "control"
     horizons: ClassVar[tuple[int, int]] = (3, 16)
+    horizon: int | tuple[int, int] = (3, 8)
 
     def examples(self) -> Iterator[str]:
         """Give texts that hold every word of the prompts and programs."""
@@ -98,8 +99,8 @@ class _Writer:
         if kind == "jump":
             jump = source.choice((Statement("skip", "continue", "skip"), Statement("stop", "break", "stop")))
             return [Statement("if", f"if {text}:", f"if {phrase}", (jump,))]
-        inner = self.block(source.randint(1, lines - _LEAST[kind] + 1), items)
-        first = Statement("if", f"if {text}:", f"if {phrase}", inner)
+        inside = self.block(source.randint(1, lines - _LEAST[kind] + 1), items)
+        first = Statement("if", f"if {text}:", f"if {phrase}", inside)
         if kind == "if":
             return [first]
         left = lines - size(first) - 1

@@ -88,7 +88,7 @@ def _shared(source: random.Random, lines: int, parts: int) -> list[int]:
 def _filled(source: random.Random, lines: int, simple: Callable[[], Statement]) -> tuple[Statement, ...]:
     """Statements of one line, or of two with a condition, that have so many lines together."""
     written = []
-    while lines:
+    while lines > 0:
         conditional = lines > 1 and source.random() < 0.6
         written.append(_when(source, simple()) if conditional else simple())
         lines -= 1 + conditional
@@ -119,21 +119,22 @@ def _walker(source: random.Random, horizon: int) -> list[Statement]:
         Statement("move", f"p = (p + {ring // 2}) % {ring}", f"walk {ring // 2} round {ring}"),
     ]
     place = source.randint(1, ring - 1)
-    goal = (Statement("count", f"n += {source.randint(1, 5)} + p", ""),)
-    goal = (goal[0]._replace(phrase=f"add {goal[0].text[5:].replace('+', 'and')}"),)
-    at = Statement("when", f"if p > {place}:", f"at above {place}", goal)
+    number = source.randint(1, 5)
+    goal = Statement("count", f"n += {number} + p", f"add {number} and p")
+    at = Statement("when", f"if p > {place}:", f"at above {place}", (goal,))
     block = (*_filled(source, horizon - 5, lambda: source.choice(moves)), at)
-    return [_start("p", source.randint(0, ring - 1)), _start("n", 0), _read(*block), _return(source.choice(["n", "n + p"]))]
+    end = source.choice(["n", "n + p"])
+    return [_start("p", source.randint(0, ring - 1)), _start("n", 0), _read(*block), _return(end)]
 
 
 def _stack(source: random.Random, horizon: int) -> list[Statement]:
     """A machine that keeps some numbers on a stack and takes them back later."""
-    push = Statement("push", source.choice(["b.append(i)", "b.append(i + n)"]), "")
-    push = push._replace(phrase=f"push {push.text[9:-1].replace('+', 'and')}")
+    pushes = [Statement("push", "b.append(i)", "push i"), Statement("push", "b.append(i + n)", "push i and n")]
     pops = [Statement("pop", "n += b.pop()", "add pop"), Statement("pop", "n -= b.pop()", "take pop")]
     pop = Statement("when", "elif b:", "else if any", (source.choice(pops),))
-    first, rest = _shared(source, horizon - 6, 2) if horizon > 8 else (horizon - 7, 1)
-    block = (_when(source, push, *_filled(source, first - 1, lambda: _count(source))), pop)
-    block += (Statement("else", "else:", "else", _filled(source, rest, lambda: _count(source))),) if rest else ()
+    first, rest = _shared(source, horizon - 7, 2) if horizon > 8 else (horizon - 6, 0)
+    block = [_when(source, source.choice(pushes), *_filled(source, first - 1, lambda: _count(source))), pop]
+    if rest:
+        block.append(Statement("else", "else:", "else", _filled(source, rest, lambda: _count(source))))
     end = source.choice(["n", "n + len(b)", "n - sum(b)"])
     return [_start("b", []), _start("n", source.randint(0, 3)), _read(*block), _return(end)]

@@ -18,22 +18,28 @@ _MAX_NAMES = 4
 Lines = Sequence[str]
 
 
-def first_wrong_line(task: Task, completion: str) -> int | None:
+def first_wrong_line(task: Task, completion: str, spare: int = 0) -> int | None:
     r"""Give the number, from 1, of the first line that spoils a program of a procedural task; None where none does.
 
-    Lines are right as long as some end of the solution, from any of its lines on and with the program's own names,
-    makes a program of them that passes the checks: so comments, lines more than needed and another order of lines that
-    do not depend on each other are right. The first line after the longest such prefix is wrong, since no later state
-    is known to lead back. A program that passes has no wrong line. A line that is no Python, or outside the families'
-    grammar (``codegym.synth.grammar``), is wrong where it stands, and so is every program that holds one.
+    Lines are right as long as lines of the solution, in the program's own names, make a program of them that passes
+    the checks and is no longer than the solution: either those from one of its lines on, or those that the program
+    does not have yet. The first line after the longest such beginning is wrong, since then no state leads back to the
+    right answer in the lines that are left. Comments and empty lines are never wrong and do not count, and a program
+    that passes has no wrong line, however long it is. A line that is no Python, or outside the families' grammar
+    (``codegym.synth.grammar``), is wrong where it stands, and so is every program that holds one.
 
-    The program may be incomplete: what is still missing is not wrong, nor is a last line without its newline that
-    begins like a right one. To ask about a program that has ended, end it with a newline.
+    The program may be incomplete: what is missing is not wrong, nor is a last line without its newline that begins
+    like a right one. End a program that has ended with a newline.
 
     >>> from codegym.synth import FAMILIES
     >>> task = FAMILIES["arithmetic"]().by_id("arithmetic:*3+2")
     >>> first_wrong_line(task, "def f(x):\n    x = x * 3\n    x = x + 1\n    return x\n")
     3
+
+    Args:
+        task: of a procedural family.
+        completion: a program or the beginning of one.
+        spare: lines that a program may have more than the solution.
 
     Raises:
         ValueError: the task has no solution.
@@ -44,20 +50,26 @@ def first_wrong_line(task: Task, completion: str) -> int | None:
     open_line = lines.pop()
     gold = task.solution.rstrip("\n").split("\n")
     whole = [*lines, open_line] if open_line else lines
-    if passes(task.checks, compile_program(whole)) or (open_line and _begins(task, lines, open_line, gold)):
+    if passes(task.checks, compile_program(whole)) or (open_line and _begins(task, lines, open_line, gold, spare)):
         return None
     for count in range(len(whole), 0, -1):
-        if _leads_home(task, whole[:count], gold):
+        if _leads_home(task, whole[:count], gold, spare):
             return None if count == len(whole) else count + 1
     return 1 if whole else None
 
 
-def _leads_home(task: Task, prefix: Lines, gold: Lines) -> bool:
-    """Whether some end of the solution makes a passing program of the prefix."""
+def _leads_home(task: Task, prefix: Lines, gold: Lines, spare: int) -> bool:
+    """Whether lines of the solution make a passing program of the prefix."""
     if not _is_readable(prefix):
         return False
     started = compile_program(prefix)
-    return any(passes(task.checks, _joined(prefix, started, end)) for end in _ends(prefix, gold))
+    return any(passes(task.checks, _joined(prefix, started, end)) for end in _ends(prefix, gold, spare))
+
+
+def _begins(task: Task, prefix: Lines, open_line: str, gold: Lines, spare: int) -> bool:
+    """Whether the unfinished last line begins like a line that would be right there."""
+    likely = (end for end in _ends(prefix, gold, spare) if end and end[0].startswith(open_line))
+    return any(passes(task.checks, compile_program([*prefix, *end])) for end in likely)
 
 
 def _joined(prefix: Lines, started: Program | None, end: Lines) -> Program | None:
@@ -68,27 +80,31 @@ def _joined(prefix: Lines, started: Program | None, end: Lines) -> Program | Non
     return None if codes is None else (started[0], started[1] + codes)
 
 
+def _code(lines: Lines) -> Lines:
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
 def _is_readable(prefix: Lines) -> bool:
     """Whether Python reads the prefix so far; its last line may open a block."""
-    code = [line for line in prefix if line.strip() and not line.lstrip().startswith("#")]
+    code = _code(prefix)
     if not code:
         return True
     depth = len(code[-1]) - len(code[-1].lstrip(" ")) + 4 * code[-1].endswith(":")
     return compile_program([*code, " " * depth + "pass"]) is not None
 
 
-def _begins(task: Task, prefix: Lines, open_line: str, gold: Lines) -> bool:
-    """Whether the unfinished last line begins like a line that would be right there."""
-    likely = (end for end in _ends(prefix, gold) if end and end[0].startswith(open_line))
-    return any(passes(task.checks, compile_program([*prefix, *end])) for end in likely)
-
-
-def _ends(prefix: Lines, gold: Lines) -> Iterator[Lines]:
-    """The ends of the solution in the names of the prefix, the likeliest first."""
-    places = sorted(range(len(gold) + 1), key=lambda place: abs(place - len(prefix)))
+def _ends(prefix: Lines, gold: Lines, spare: int) -> Iterator[Lines]:
+    """Lines of the solution, in the names of the prefix, that may follow it; the likeliest first."""
+    code = _code(prefix)
     for names in _renamings(prefix, gold):
         named = _renamed(tuple(gold), tuple(names.items()))
-        yield from (named[place:] for place in places)
+        yield from (named[place:] for place in range(max(len(code) - spare, 0), len(gold) + 1))
+        missing = [*named]
+        for line in code:
+            if line in missing:
+                missing.remove(line)
+        if len(code) + len(missing) <= len(gold) + spare:
+            yield missing
 
 
 @lru_cache(maxsize=1 << 12)

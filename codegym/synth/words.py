@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from codegym.synth.base import Family
+from codegym.synth.base import Procedural
 from codegym.synth.noise import buggy
 
 # An indentation and a newline are tokens of their own; a space belongs to the word after it.
@@ -16,7 +16,7 @@ _WORD = re.compile(
 )
 
 
-def corpus(family: Family, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
+def corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
     """Give prompts with programs for random tasks of a family, with mistakes as ``buggy`` makes them."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
@@ -24,7 +24,7 @@ def corpus(family: Family, seed: int, count: int, rate: float = 1.0) -> Iterator
         yield task.prompt + buggy(task, rng, rate)
 
 
-def vocabulary(family: Family) -> list[str]:
+def vocabulary(family: Procedural) -> list[str]:
     """Give tokens for ``VocabularyTokenizer``, of which all prompts and programs of a family consist.
 
     >>> from codegym.synth import Pipelines

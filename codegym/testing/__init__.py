@@ -1,6 +1,7 @@
-"""Contract checks for whoever writes a back end of his own: what the judge counts on, as programs that must behave.
+"""Contract checks for whoever writes a back end or a line scorer of his own.
 
-A back end that passes ``check_sandbox`` may be given to ``codegym.Judge``:
+A line scorer that passes ``check_line_scorer`` may be given to any environment. For back ends the contract is what the
+judge counts on, as programs that must behave; one that passes ``check_sandbox`` may be given to ``codegym.Judge``:
 
 >>> from codegym.sandbox.process import ProcessSandbox
 >>> check_sandbox(ProcessSandbox)  # doctest: +SKIP
@@ -17,7 +18,7 @@ With pytest, one test for each check and one sandbox for all of them::
     def test_contract(check, sandbox):
         check(sandbox)
 
-The contract, beyond the records of ``codegym.sandbox.base``:
+The contract of back ends, beyond the records of ``codegym.sandbox.base``:
 
 *Running.* Every stdin gets a process of its own, run as ``__main__``. What it printed arrives byte for byte up to the
 limit. Its end is told apart: by itself with its exit status, by a signal, or by a limit, and by which. Limits hold for
@@ -43,8 +44,9 @@ from collections.abc import Callable
 from codegym.sandbox.base import Limits, Sandbox
 from codegym.testing import answers, calling, isolation, running
 from codegym.testing.programs import CONTRACT_LIMITS, Check
+from codegym.testing.scoring import check_line_scorer
 
-__all__ = ["CONTRACT_LIMITS", "SANDBOX_CONTRACT", "check_closing", "check_sandbox"]
+__all__ = ["CONTRACT_LIMITS", "SANDBOX_CONTRACT", "check_closing", "check_line_scorer", "check_sandbox"]
 
 SANDBOX_CONTRACT: dict[str, Check] = {
     check.__name__: check for module in (running, answers, isolation, calling) for check in module.CHECKS

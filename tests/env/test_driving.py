@@ -118,7 +118,12 @@ def test_a_program_earns_the_same_however_it_is_written():
     tokens = [*program.encode(), EOS]
     tokenwise = by_token(tokens, **keywords)
     assert_agree(tokenwise, by_line(tokens, **keywords), at_once(tokens, **keywords), as_text([program], **keywords))
-    assert np.flatnonzero(tokenwise.info["credit"]).tolist() == [9, 23, 37, 50]  # the newlines, and the end for the last
+    assert np.flatnonzero(tokenwise.info["credit"]).tolist() == [
+        9,
+        23,
+        37,
+        50,
+    ]  # the newlines, and the end for the last
 
 
 def scored(*tokens, **keywords):
@@ -292,7 +297,9 @@ def test_a_prefix_earns_nothing_and_is_part_of_the_program(program, verdict):
     told = by_token(tokens, prefix, **keywords)
     stop = tokens.index(EOS_AWKWARD) if EOS_AWKWARD in tokens else len(tokens)
     written = b"".join(AWKWARD.token_bytes[token] for token in [*prefix, *tokens[:stop]])
-    assert judge.programs == [told.text] == ["\n".join(line.decode("utf-8", "replace") for line in written.split(b"\n"))]
+    assert (
+        judge.programs == [told.text] == ["\n".join(line.decode("utf-8", "replace") for line in written.split(b"\n"))]
+    )
     given_lines = [line for line in told.last.lines if line.given]
     assert len(given_lines) == b"".join(AWKWARD.token_bytes[token] for token in prefix).count(b"\n")
     closed = max((line.last_token + 1 for line in given_lines), default=0)

@@ -57,7 +57,7 @@ def test_infos_tell_of_lines_as_they_are_closed():
     terms = {"outcome": 0.0, "process": 0.5}
     assert info == {"lines": ("x\n",), "text": "x\n", "reward_terms": terms, "line_scores": (0.5,)}
     info = env.step(10)[-1]
-    assert (info["lines"], info["line_scores"]) == (("\n",), (0.5, None))  # a blank line is neutral
+    assert (info["lines"], info["line_scores"]) == (("\n",), (None,))  # a blank line is neutral
     env.step(121)
     info = env.step(EOS)[-1]
     credit, mask = info.pop("credit"), info.pop("action_mask")
@@ -95,7 +95,7 @@ def test_lines_of_a_prefix_are_scored_for_what_comes_after_and_pay_nothing():
     assert scorer.calls == []
     _, reward, _, _, info = env.step("c = 3\n")
     assert [request.wanted for request in scorer.calls[0]] == [(0, 1, 2)]
-    assert (round(reward, 9), info["lines"], info["line_scores"]) == (0.1, ("c = 3\n",), (0.1, 0.2, 0.3))
+    assert (round(reward, 9), info["lines"], info["line_scores"]) == (0.1, ("c = 3\n",), (0.3,))
 
 
 def test_a_scorer_that_nothing_needs_early_is_asked_once_at_the_end():

@@ -11,7 +11,7 @@ import pytest
 from env_judges import FAILED, FailingAtTimes, JudgeSays, ScorerSays
 from env_play import EOS, SINGLE, TASK, draw_actions, small
 
-from codegym.env import LineEnv, TokenEnv
+from codegym.env import TokenEnv
 from codegym.errors import LineScorerError, SandboxError
 from codegym.rewards import REWARDS
 from codegym.sandbox.base import FakeSandbox

@@ -38,7 +38,22 @@ HUGE = 2**70
 NOT_A_TOKEN = [
     *(-1, 257, HUGE, -HUGE, np.int64(-1), np.uint64(2**64 - 1)),
     *(True, np.True_, 1.0, 1.5, float("nan"), np.float32(1), np.nan, 1j),
-    *(None, "x", "", b"x", [], [97], (97,), [97, 98], {}, {97}, object(), np.array([97]), np.array([[97]]), np.array("x")),
+    *(
+        None,
+        "x",
+        "",
+        b"x",
+        [],
+        [97],
+        (97,),
+        [97, 98],
+        {},
+        {97},
+        object(),
+        np.array([97]),
+        np.array([[97]]),
+        np.array("x"),
+    ),
 ]
 NOT_A_LINE = [
     *(-1, 97, HUGE, True, 1.0, float("nan"), None, b"x", {}, {97}, object()),
@@ -49,10 +64,29 @@ NOT_A_LINE = [
 NOT_TOKENS = [
     *(97, None, "xyz", 1.0, [], [97], [97, 98], [97, 98, 99, 100], [[97, 98, 99]], [97, [98], 99], [97, None, 99]),
     *([97, 98, -1], [97, 98, 257], [97, 98, HUGE], [97, 98, float("nan")], [97.0, 98.0, 99.0], [True] * 3, ["x"] * 3),
-    *(np.zeros((3, 1), int), np.zeros(3), np.zeros(3, bool), np.full(3, np.nan), np.array(["x"] * 3), {0: 1, 1: 2, 2: 3}),
+    *(
+        np.zeros((3, 1), int),
+        np.zeros(3),
+        np.zeros(3, bool),
+        np.full(3, np.nan),
+        np.array(["x"] * 3),
+        {0: 1, 1: 2, 2: 3},
+    ),
 ]
 NOT_LINES = [
-    *(97, None, "xyz", 1.0, [], ["x"], ["x"] * 4, [97, 98, 99], [[97], [98], [257]], [[97], [98], []], [[97], [98], None]),
+    *(
+        97,
+        None,
+        "xyz",
+        1.0,
+        [],
+        ["x"],
+        ["x"] * 4,
+        [97, 98, 99],
+        [[97], [98], [257]],
+        [[97], [98], []],
+        [[97], [98], None],
+    ),
     *([[97], [98], [1.0]], ["x", "y", "\ud800"], np.zeros((3, 2)), np.zeros((2, 3), int), np.zeros(3, int)),
     *({0: "x", 1: "y", 2: "z"}, {"x", "y", "z"}, b"xyz"),
 ]
@@ -223,6 +257,8 @@ def test_random_episodes_of_every_id_end_without_an_exception(env_id, tmp_path):
 @pytest.mark.parametrize("mask", ["text", "completable", None])
 @pytest.mark.parametrize("act", ["Token", "Line"])
 def test_random_episodes_with_awkward_tokens_end_without_an_exception(act, mask):
-    keywords = small(act, tokenizer=AWKWARD, tasks=AWKWARD_TASKS, mask=mask, line_scorer="fake", reward="outcome + potential")
+    keywords = small(
+        act, tokenizer=AWKWARD, tasks=AWKWARD_TASKS, mask=mask, line_scorer="fake", reward="outcome + potential"
+    )
     env, rng = VECTOR[act](20, **keywords), np.random.default_rng(0)
     play(env, act, NUM_EPISODES, lambda: draw_actions(rng, act, 20, 8, awkward=True))

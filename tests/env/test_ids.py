@@ -100,7 +100,7 @@ def test_rows_of_the_real_data_sets_are_read(name, act, shared_data, make, capsy
     env = make(f"codegym/{name}{act}-v0", path=shared_data / SHARED[name]).unwrapped
     check_env(env)
     check_for_sb3(env)
-    for task in env.batch.source.tasks:
+    for task in env.batch.source.tasks[:60]:
         _, info = env.reset(options={"task_id": task.task_id})
         assert (info["task_id"], info["prompt"]) == (task.task_id, task.prompt)
 

@@ -42,7 +42,10 @@ def containers():
     from codegym.sandbox.docker import OWNER, engine, owner
 
     with engine() as client:
-        return {one.id for one in client.containers.list(all=True, filters={"label": f"{OWNER}={owner()}"}, ignore_removed=True)}
+        return {
+            one.id
+            for one in client.containers.list(all=True, filters={"label": f"{OWNER}={owner()}"}, ignore_removed=True)
+        }
 
 
 def wait_until(condition, seconds=30):
@@ -164,7 +167,11 @@ def test_processes_open_a_sandbox_each_and_leave_nothing(context, tmp_path, monk
         env.reset(seed=1)
         actions = np.full((2, 8), EOS)
         _, rewards, terminations, _, infos = env.step(actions)
-        assert (rewards.tolist(), terminations.tolist(), infos["reward_valid"].tolist()) == ([0, 0], [True] * 2, [True] * 2)
+        assert (rewards.tolist(), terminations.tolist(), infos["reward_valid"].tolist()) == (
+            [0, 0],
+            [True] * 2,
+            [True] * 2,
+        )
         env.close()
 
 

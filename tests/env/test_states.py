@@ -72,7 +72,11 @@ def test_states_go_from_single_environments_to_slots_and_back(act):
     back = SINGLE[act](**keywords)
     back.set_state(vector.get_state(1))
     for action in [draw_actions(rng, act) for _ in range(10)]:
-        result, own, returned = vector.step([draw_actions(rng, act), action, action]), single.step(action), back.step(action)
+        result, own, returned = (
+            vector.step([draw_actions(rng, act), action, action]),
+            single.step(action),
+            back.step(action),
+        )
         assert_same(own, returned)
         np.testing.assert_array_equal(result[0]["tokens"][1], own[0]["tokens"])
         assert (result[1][1], result[2][1]) == (own[1], own[2])
@@ -125,7 +129,9 @@ def test_there_is_no_state_before_reset():
         TokenEnv(**small("Token")).get_state()
 
 
-@pytest.mark.parametrize("keywords", [{"max_tokens": 5}, {"max_prompt_tokens": 5}, {"max_tokens": 5, "max_prompt_tokens": 300}])
+@pytest.mark.parametrize(
+    "keywords", [{"max_tokens": 5}, {"max_prompt_tokens": 5}, {"max_tokens": 5, "max_prompt_tokens": 300}]
+)
 def test_a_state_that_does_not_fit_is_a_clear_error(keywords):
     env = TokenEnv(**small("Token"))
     env.reset(seed=1)

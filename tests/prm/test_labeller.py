@@ -14,7 +14,7 @@ from codegym.fakes import FakeJudge
 from codegym.prm.data import card_path, label_into, read_card, read_labels
 from codegym.prm.labeller import Labeller, LabelSettings
 from codegym.prm.labels import agreement, line_labels
-from codegym.prm.probing import Prober
+from codegym.prm.probing import Completion, Prober
 from codegym.prm.search import SampledProgram
 
 
@@ -46,7 +46,7 @@ def test_a_program_that_passes_costs_nothing():
 @pytest.mark.parametrize("first_wrong, expected", [(8, [5, 5, 5]), (1, [20, 20, 20])], ids=["right", "wrong"])
 def test_a_prefix_costs_a_quarter_of_k_where_that_succeeds_and_else_exactly_k(first_wrong, expected):
     # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them
-    [found] = make_labeller().label([make_program(make_task(), first_wrong)])
+    [found] = make_labeller(witnesses=False).label([make_program(make_task(), first_wrong)])
     assert [estimate.completions for estimate in found.probes.values()] == expected
 
 
@@ -73,21 +73,50 @@ def test_prefixes_are_asked_about_once():
 def test_a_noisy_sampler_errs_early_and_never_late():
     programs = [make_program(make_task(f"t{n}"), n % 7 + 2) for n in range(150)]
     truth = {program.task.task_id: n % 7 + 2 for n, program in enumerate(programs)}
-    shares = []
-    for count in (4, 20):
-        found = list(make_labeller(TellingSampler(0.2), num_completions=count).label(programs))
-        result = agreement(found, lambda program: truth[program.task_id])
+    shares = {}
+    for count, witnesses in [(4, False), (20, False), (4, True), (20, True)]:
+        labeller = make_labeller(TellingSampler(0.2), num_completions=count, witnesses=witnesses)
+        result = agreement(labeller.label(programs), lambda program: truth[program.task_id])
         assert result.late == 0
-        shares.append(result.share)
+        shares[count, witnesses] = result.share
     # a true prefix is missed with .8 ** K: .41 and .012, in up to three questions
-    assert shares[0] < 0.9 and shares[1] > 0.96
+    assert shares[4, False] < 0.9 and shares[20, False] > 0.96
+    assert shares[4, True] > shares[4, False] + 0.05 and shares[20, True] > 0.98
+
+
+def test_a_witness_saves_questions_and_takes_bad_luck_back():
+    # The first question, 4 of 8 lines, is lost by bad luck. The next, 2 lines, is answered by a program that goes on as
+    # ours does up to line 6: so 4 lines are right as well, and only 7 is left to ask about.
+    lucky, asked = TellingSampler(), []
+
+    def sampler(requests):
+        asked.extend(request.text.count("\n") for request in requests)
+        answers = lucky(requests)
+        return (
+            [[Completion("lost\n", 1)] * request.num_completions for request in requests]
+            if set(asked) == {4}
+            else answers
+        )
+
+    [found] = make_labeller(sampler, num_completions=20).label([make_program(make_task(), 7)])
+    assert found.last_right == 6 and asked == [4, 4, 2, 7, 7]
+    # without witnesses the bad luck stays
+    asked.clear()
+    [found] = make_labeller(sampler, num_completions=20, witnesses=False).label([make_program(make_task(), 7)])
+    assert found.last_right == 3
 
 
 def test_rates_measure_every_prefix_with_exactly_k_completions():
     [found] = make_labeller(TellingSampler(0.5), method="rates", num_completions=400).label(
         [make_program(make_task(num_lines=4), 3)]
     )
-    assert {count: estimate.completions for count, estimate in found.probes.items()} == {0: 400, 1: 400, 2: 400, 3: 400, 4: 1}
+    assert {count: estimate.completions for count, estimate in found.probes.items()} == {
+        0: 400,
+        1: 400,
+        2: 400,
+        3: 400,
+        4: 1,
+    }
     # half of the completions of the right prefixes pass, give or take four standard deviations
     assert line_labels(found, "soft") == pytest.approx((0, 0, -1, -1), abs=0.2)
     assert line_labels(found, "marginal") == pytest.approx((0, 0, -0.5, 0), abs=0.15)
@@ -189,7 +218,8 @@ def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_p
     card = read_card(path)
     label_into(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
     assert read_card(path) == card
-    assert card["settings"] == {"method": "search", "num_completions": 20, "seed": 0, "about": {"policy": "p"}}
+    options = {"method": "search", "num_completions": 20, "witnesses": True, "seed": 0}
+    assert card["settings"] == options | {"about": {"policy": "p"}}
     assert card["programs"] == 40 and card["classes"]["correct"] == 8
     assert card["spent"]["tokens"] == 3 * card["spent"]["completions"] > 0
 

@@ -1,0 +1,122 @@
+"""What all arms share: the policy that they start from, the labels and the process reward model, and their price."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from agents import supervised
+from agents.common.generation import Sampling, generate
+from agents.common.policy import Policy
+from agents.common.seeding import numpy_generator
+from benchmarks.experiment.settings import Experiment
+from codegym import Judge, Task
+from codegym.prm.config import TrainConfig
+from codegym.prm.data import label_into
+from codegym.prm.labeller import Labeller, LabelSettings
+from codegym.prm.labels import LabelledProgram, agreement
+from codegym.prm.model import ProcessRewardModel
+from codegym.prm.probing import Completion, PrefixRequest, seed_of
+from codegym.prm.train import train as train_prm
+from codegym.sandbox.auto import Backend, open_sandbox
+from codegym.synth import first_wrong_line
+
+ROWS = 1024
+"""Completions that are sampled at the same time."""
+
+
+class PolicySampler:
+    """Completes prefixes with a policy of ``agents``; its tokens end where lines end."""
+
+    def __init__(self, policy: Policy, max_tokens: int) -> None:
+        self.policy, self.max_tokens = policy, max_tokens
+
+    def __call__(self, requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
+        """Complete every prefix as often as it wants."""
+        encode = self.policy.tokenizer.encode
+        rows = [
+            (place, [*encode(request.task.prompt), *encode(request.text)])
+            for place, request in enumerate(requests)
+            for _ in range(request.num_completions)
+        ]
+        generator = torch.Generator().manual_seed(seed_of(*[request.seed for request in requests]))
+        answers: list[list[Completion]] = [[] for _ in requests]
+        for first in range(0, len(rows), ROWS):
+            part = rows[first : first + ROWS]
+            sampling, eos = Sampling(self.max_tokens), self.policy.tokenizer.eos_token_id
+            written = generate(self.policy.model, [ids for _, ids in part], eos, sampling, generator=generator)
+            for row, (place, _) in enumerate(part):
+                tokens = written.row(row)
+                answers[place].append(Completion(self.policy.text(tokens), len(tokens)))
+        return answers
+
+
+def make_start(experiment: Experiment, cache: Path, console: Console) -> Path:
+    """The policy that all arms start from: trained on programs with plausible mistakes."""
+    config = supervised.Config(
+        family=experiment.family,
+        horizon=(1, experiment.horizon),
+        hard=experiment.hard,
+        num_programs=experiment.supervised_programs,
+    )
+    return supervised.train(config, cache, console)
+
+
+def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend, console: Console) -> dict[str, Any]:
+    """Label programs of the start and train a process reward model on them; gives what that has cost and is worth."""
+    card = folder / "prm" / "cost.json"
+    if card.exists():
+        found: dict[str, Any] = json.loads(card.read_text("utf-8"))
+        return found
+    begun = time.perf_counter()
+    tasks = _label_tasks(experiment)
+    sampler = PolicySampler(Policy.load(start), experiment.max_tokens)
+    with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
+        bar = progress.add_task("labels", total=len(tasks))
+        settings = LabelSettings(num_completions=experiment.num_completions)
+        labeller = Labeller(sampler, Judge(boxes, cache_size=1 << 17), settings)
+        programs = label_into(
+            folder / "labels.jsonl",
+            labeller.sample(tasks.values()),
+            labeller,
+            about={"policy": start.name},
+            on_program=lambda _: progress.advance(bar),
+        )
+    labelled = time.perf_counter() - begun
+    console.print(f"labels: {len(programs)} programs, {labeller.spent.completions} completions, {labelled:.0f} s")
+    model = ProcessRewardModel.from_policy(start, Policy.load(start).tokenizer)
+    report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, gate="warn"))
+    model.save(folder / "prm")
+    agreed = agreement(programs, lambda program: _oracle(tasks, program))
+    cost = {
+        "programs": len(programs),
+        **asdict(labeller.spent),
+        "label_seconds": labelled,
+        "train_seconds": time.perf_counter() - begun - labelled,
+        "agreement_with_oracle": agreed.rate,
+        "accuracy": report.accuracy,
+        "balanced_accuracy": report.balanced_accuracy,
+        "base_rate": report.base_rate,
+        "calibration_error": report.calibration_error,
+    }
+    card.write_text(json.dumps(cost, indent=1) + "\n", encoding="utf-8")
+    return cost
+
+
+def _label_tasks(experiment: Experiment) -> dict[str, Task]:
+    config = supervised.Config(family=experiment.family, horizon=experiment.label_horizon, hard=experiment.hard)
+    family, rng = supervised.make_family(config), numpy_generator(0, "label tasks")
+    drawn = [family.draw(rng) for _ in range(experiment.label_programs)]
+    return {task.task_id: task for task in drawn}
+
+
+def _oracle(tasks: dict[str, Task], program: LabelledProgram) -> int | None:
+    return first_wrong_line(tasks[program.task_id], program.completion)

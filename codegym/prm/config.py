@@ -1,0 +1,42 @@
+"""How a process reward model is trained, as a record that needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from codegym.prm.labels import LabelKind, Selection
+
+Loss = Literal["mse", "cross_entropy"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained."""
+
+    labels: LabelKind = "hard"
+    """"hard" +1 and -1; "soft" and "marginal" need programs that were labelled with the method "rates"."""
+    selection: Selection = "full"
+    """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``."""
+    loss: Loss = "mse"
+    neutral_lines: bool = True
+    """Learn the label 0 of comments and the like; environments never ask for their score."""
+    epochs: int = 4
+    batch_size: int = 32
+    """Programs a step."""
+    learning_rate: float = 1e-3
+    """The highest: it grows over the first tenth of the steps and falls to 0 until the last one. Large pre-trained
+    trunks want 1e-5."""
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    held_out: float = 0.1
+    """Share of the tasks that the report is made on."""
+    gate: Literal["raise", "warn"] = "raise"
+    """What happens where the held-out report is no better than guessing."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 1:
+            raise ValueError(f"held_out must be between 0 and 1, got {self.held_out}: without it nothing is known")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}")
