@@ -49,6 +49,8 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """All that a program finds in its environment; a fixed hash seed and time zone make runs repeatable."""
+CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
+"""What a forker keeps where it may: to change to the programs' user, to end their processes, to delete their files."""
 FLAGS = ("-s", "-S", "-P", "-X", "utf8")
 
 
@@ -189,7 +191,8 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         "level": level,
         "python": os.path.realpath(sys.executable),
         "user_namespace": level == "user",
-        "uid": pick_uid(),
+        "uid": pick_uid() if level == "root" else None,
+        "capabilities": CAPABILITIES,
         "root": root,
         "temp_mb": limits.temp_mb,
         "descriptors": {"server": server_end.fileno(), "examiner": examiner_end.fileno()},

@@ -15,10 +15,6 @@ from . import confine, examiner, forker, isolate, server, watch
 from .frames import Stream
 
 EXAMINER_MEMORY = 1 << 30
-KEPT = {
-    "engine": ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"),
-    "root": ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"),
-}
 
 Connect = Callable[[dict[str, Any], str], socket.socket]
 
@@ -29,7 +25,8 @@ def start(settings: dict[str, Any], connect: Connect, hooks: list[dict[str, Any]
     The examiner is process 1 of the box, so no program can signal it, and when it ends everything in the box ends.
 
     ``settings["level"]``: "engine" (a container engine has built the box), "root" (namespaces, made by root),
-    "user" (namespaces inside a user namespace) or "plain" (no namespaces).
+    "user" (namespaces inside a user namespace) or "plain" (no namespaces). The first two have users for programs and
+    for those who see secrets, from ``settings["uid"]`` on, and the forker keeps ``settings["capabilities"]`` for that.
     """
     level = settings["level"]
     settings["memory_events"] = _open_first(settings["memory_events"])
@@ -89,11 +86,11 @@ def _fork(settings: dict[str, Any], server_end: socket.socket, hooks: list[dict[
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
     if level != "plain":  # there it lives on until it has ended the program, which nobody else would do
         confine.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if level in KEPT:
-        confine.drop_capabilities(KEPT[level])
+    if settings["uid"] is not None:
+        confine.drop_capabilities(settings["capabilities"])
     confine.refuse_memory_files()
     details = forker.Settings(
-        uid=settings["uid"] if level in KEPT else None,
+        uid=settings["uid"],
         own_namespace=level == "user",
         preload=tuple(settings["preload"]),
         memory_events=settings["memory_events"],
@@ -105,7 +102,7 @@ def _fork(settings: dict[str, Any], server_end: socket.socket, hooks: list[dict[
 
 def _withdraw(settings: dict[str, Any]) -> None:
     """For the processes that see secrets: another user than the programs', no capabilities, nobody may look in."""
-    if settings["level"] in KEPT:
+    if settings["uid"] is not None:
         uid = settings["uid"] + 1
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
