@@ -91,16 +91,6 @@ def drop_capabilities(keep: Iterable[str]) -> None:
     check(_libc.syscall(_number(126, 91), header, data), "capset")
 
 
-def drop_to(uid: int | None) -> None:
-    """Become the user of the programs; with None the box has one user only and the capabilities go."""
-    if uid is None:
-        drop_capabilities(())
-        return
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    prctl(PR_SET_DUMPABLE, 1)  # else /proc/self and with it /dev/stdin belong to root
-
-
 def fork_into_namespace() -> int:
     """Fork a child that is process 1 of a namespace of its own: it can reach no process outside it."""
     pid: int = _syscall(_number(*_CLONE), CLONE_NEWPID | 17, 0, 0, 0, 0)  # 17: SIGCHLD at its end

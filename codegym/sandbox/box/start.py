@@ -19,7 +19,7 @@ EXAMINER_MEMORY = 1 << 30
 Connect = Callable[[dict[str, Any], str], socket.socket]
 
 
-def start(settings: dict[str, Any], connect: Connect, hooks: list[dict[str, Any]]) -> None:
+def start(settings: dict[str, Any], connect: Connect, below: list[bool]) -> None:
     """Confine this process, fork the forker and the server, go on as the examiner.
 
     The examiner is process 1 of the box, so no program can signal it, and when it ends everything in the box ends.
@@ -38,7 +38,7 @@ def start(settings: dict[str, Any], connect: Connect, hooks: list[dict[str, Any]
     server_forks, forks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         _close(*hosts.values(), server_tests, tests, server_forks)
-        _fork(settings, forks, hooks)
+        _fork(settings, forks, below)
     if os.fork() == 0:
         _close(hosts["examiner"], tests, forks)
         _withdraw(settings)
@@ -80,7 +80,7 @@ def _settle(settings: dict[str, Any]) -> None:
     confine.filter_system_calls(network=settings["level"] != "plain")
 
 
-def _fork(settings: dict[str, Any], server_end: socket.socket, hooks: list[dict[str, Any]]) -> None:
+def _fork(settings: dict[str, Any], server_end: socket.socket, below: list[bool]) -> None:
     """The forker's process: it keeps what it needs to change users, end processes and delete files."""
     level = settings["level"]
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
@@ -95,7 +95,7 @@ def _fork(settings: dict[str, Any], server_end: socket.socket, hooks: list[dict[
         preload=tuple(settings["preload"]),
         memory_events=settings["memory_events"],
         writable=tuple(filter(os.path.isdir, settings["writable"])),
-        hooks=hooks,
+        below=below,
     )
     forker.serve(server_end, details)
 
