@@ -24,7 +24,7 @@ from codegym.sandbox.cgroup import OVERHEAD_MB, OVERHEAD_PROCESSES
 from codegym.sandbox.connection import Box
 from codegym.sandbox.image import BOX_PATH, LABEL, PACKAGES_PATH, ensure_image
 from codegym.sandbox.pool import Pool
-from codegym.sandbox.process import CAPABILITIES, ENVIRONMENT, FLAGS, PRELOAD, pick_uid
+from codegym.sandbox.process import CAPABILITIES, FLAGS, PRELOAD, START_ENVIRONMENT, pick_uid
 
 OWNER = "codegym.owner"
 """Label of a container: which process on which host it serves."""
@@ -133,7 +133,7 @@ class DockerSandbox(Pool):
             "memswap_limit": f"{self._limits.memory_mb + OVERHEAD_MB}m",
             "pids_limit": self._limits.processes + OVERHEAD_PROCESSES,
             "tmpfs": {"/tmp": temporary, "/dev/shm": temporary},
-            "environment": ENVIRONMENT,
+            "environment": START_ENVIRONMENT,
             "volumes": {folder: {"bind": _SOCKETS, "mode": "ro"}},
             "working_dir": "/tmp",
             "labels": {LABEL: "1", OWNER: owner()},

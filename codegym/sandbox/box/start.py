@@ -72,6 +72,7 @@ def _settle(settings: dict[str, Any]) -> None:
     os.chdir(settings["writable"][0])
     os.umask(0o022)
     sys.executable = settings["python"]
+    os.environ.pop("LD_BIND_NOW", None)  # it was for the start of this interpreter
     if os.getuid() == 0 and settings["level"] != "user":
         os.setgroups([])
     sys.path[:] = [path for path in sys.path if path and path != os.path.dirname(os.path.abspath(__file__))] + settings[
