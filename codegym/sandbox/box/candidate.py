@@ -158,6 +158,7 @@ def serve_examiner(code: CodeType, channel: int, report: Report) -> int:
             names = [kind.__name__ for kind in type(error).__mro__]
             answer = RAISED + plain.encode([names, *describe(error, report.first_line)])
         _send(channel, answer)
+    close(channel)  # the examiner may read while the process ends
     return 0
 
 

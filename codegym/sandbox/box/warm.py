@@ -45,10 +45,10 @@ def warm_up() -> None:
 
 def _play_examiner(job: bytes, report: int) -> None:
     examiner, channel = socket.socketpair()
-    with examiner, channel:
+    with examiner:
         ask = plain.encode(["name", "sample"])
         call = candidate.CALL + b"0\n" + plain.encode([[3, 1, 2], "a b"]) + b"\n"
         for message in (ask, call, call, call):
             examiner.sendall(len(message).to_bytes(4, "big") + message)
         examiner.shutdown(socket.SHUT_WR)
-        candidate.work(job, 0, report, channel.fileno())
+        candidate.work(job, 0, report, channel.detach())
