@@ -24,11 +24,10 @@ from codegym.sandbox.cgroup import OVERHEAD_MB, OVERHEAD_PROCESSES
 from codegym.sandbox.connection import Box
 from codegym.sandbox.image import BOX_PATH, LABEL, PACKAGES_PATH, ensure_image
 from codegym.sandbox.pool import Pool
-from codegym.sandbox.process import ENVIRONMENT, FLAGS, PRELOAD, pick_uid
+from codegym.sandbox.process import CAPABILITIES, FLAGS, PRELOAD, START_ENVIRONMENT, pick_uid
 
 OWNER = "codegym.owner"
 """Label of a container: which process on which host it serves."""
-CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
 START_SECONDS = 30.0
 _SOCKETS = "/run/codegym"
 _EVENTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
@@ -108,6 +107,7 @@ class DockerSandbox(Pool):
             "level": "engine",
             "python": "/usr/bin/python3",
             "uid": pick_uid(),
+            "capabilities": CAPABILITIES,
             "socket": f"{_SOCKETS}/socket",
             "nonce": nonce,
             "paths": [PACKAGES_PATH],
@@ -133,7 +133,7 @@ class DockerSandbox(Pool):
             "memswap_limit": f"{self._limits.memory_mb + OVERHEAD_MB}m",
             "pids_limit": self._limits.processes + OVERHEAD_PROCESSES,
             "tmpfs": {"/tmp": temporary, "/dev/shm": temporary},
-            "environment": ENVIRONMENT,
+            "environment": START_ENVIRONMENT,
             "volumes": {folder: {"bind": _SOCKETS, "mode": "ro"}},
             "working_dir": "/tmp",
             "labels": {LABEL: "1", OWNER: owner()},

@@ -49,6 +49,10 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """All that a program finds in its environment; a fixed hash seed and time zone make runs repeatable."""
+START_ENVIRONMENT = ENVIRONMENT | {"LD_BIND_NOW": "1"}
+"""What a box starts with: libraries look up their functions at once, not every fork those that it is first to call."""
+CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
+"""What a forker keeps where it may: to change to the programs' user, to end their processes, to delete their files."""
 FLAGS = ("-s", "-S", "-P", "-X", "utf8")
 
 
@@ -189,7 +193,8 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         "level": level,
         "python": os.path.realpath(sys.executable),
         "user_namespace": level == "user",
-        "uid": pick_uid(),
+        "uid": pick_uid() if level == "root" else None,
+        "capabilities": CAPABILITIES,
         "root": root,
         "temp_mb": limits.temp_mb,
         "descriptors": {"server": server_end.fileno(), "examiner": examiner_end.fileno()},
@@ -207,7 +212,7 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
             stdout=subprocess.DEVNULL,
             stderr=log,
             pass_fds=(server_end.fileno(), examiner_end.fileno()),
-            env=ENVIRONMENT | ({"TMPDIR": root, "HOME": root} if level == "plain" else {}),
+            env=START_ENVIRONMENT | ({"TMPDIR": root, "HOME": root} if level == "plain" else {}),
             start_new_session=True,
             preexec_fn=group.enter if group else None,
         )

@@ -22,7 +22,7 @@ from codegym.sandbox import docker as back_end
 from codegym.sandbox.base import Calls, Limits, Outcome, Request, Script
 from codegym.sandbox.docker import OWNER, DockerSandbox, engine, owner, sweep
 from codegym.sandbox.image import LABEL
-from codegym.sandbox.process import ENVIRONMENT
+from codegym.sandbox.process import START_ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(cpu_seconds=2, wall_seconds=10, memory_mb=256, processes=16, output_mb=1, temp_mb=8)
@@ -137,8 +137,8 @@ def test_container_says_whose_it_is(details):
 @pytest.mark.docker
 def test_environment_of_the_container_holds_nothing_of_the_host(details):
     found = dict(entry.split("=", 1) for entry in details["Config"]["Env"])
-    assert ENVIRONMENT.items() <= found.items()
-    assert {*found} - {*ENVIRONMENT} <= {"GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256", "PYTHON_PIP_VERSION"}
+    assert START_ENVIRONMENT.items() <= found.items()
+    assert {*found} - {*START_ENVIRONMENT} <= {"GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256", "PYTHON_PIP_VERSION"}
 
 
 # --- what a program finds in it ---------------------------------------------------------------------------------

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import importlib
 import marshal
-import mmap
-import os
 import struct
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from os import read, write
+from os import SEEK_END, _exit, close, lseek, pread, read, write
 from types import CodeType, FrameType, ModuleType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from . import plain
 from .files import CHANNEL_FD, JOB_FD, LINES_FD, REPORT_FD
@@ -27,6 +26,8 @@ FILENAME = "<program>"
 CALL, DONE, RAISED = b"c", b"+", b"-"
 """First bytes of messages between the examiner and a candidate: a call (handle, arguments and keywords, a line each;
 anything else is plain data), and answers (the value, with changed arguments on a second line; or the exception)."""
+Steps = list[tuple[Callable[..., Any], tuple[Any, ...]]]
+"""Calls with their arguments, made up in advance: what is looked up in a fork is copied for it, a page each."""
 _LENGTH = struct.Struct(">I")
 _CHANGEABLE = frozenset({list, dict, set, bytearray, deque})
 
@@ -157,6 +158,7 @@ def serve_examiner(code: CodeType, channel: int, report: Report) -> int:
             names = [kind.__name__ for kind in type(error).__mro__]
             answer = RAISED + plain.encode([names, *describe(error, report.first_line)])
         _send(channel, answer)
+    close(channel)  # the examiner may read while the process ends
     return 0
 
 
@@ -241,32 +243,46 @@ def _requests(channel: int) -> Iterator[bytes]:
             yield request
 
 
-def run(num_lines: int) -> int:
-    """Do the job that lies on its descriptor; gives the exit status."""
-    code, kind, first_line, function, calls = marshal.loads(_read_all(JOB_FD))
-    report = Report(REPORT_FD, first_line)
+def become(steps: Steps, num_lines: int) -> NoReturn:
+    """In a fresh fork: take the steps that give up everything, then do the job that lies on its descriptor."""
+    status = 1
+    try:
+        take(steps)
+        job = pread(JOB_FD, lseek(JOB_FD, 0, SEEK_END), 0)
+        close(JOB_FD)
+        status = work(job, num_lines, REPORT_FD, CHANNEL_FD)
+    finally:
+        _exit(status)
+
+
+def take(steps: Steps) -> None:
+    """Make the calls, one after another."""
+    for call, arguments in steps:
+        call(*arguments)
+
+
+def work(job: bytes, num_lines: int, report_fd: int, channel: int) -> int:
+    """Do a job; gives the exit status."""
+    code, kind, first_line, function, calls = marshal.loads(job)
+    report = Report(report_fd, first_line)
     if isinstance(code, str):
         code = compile_program(code)
         if isinstance(code, list):
             report.write("syntax", *code)
             return 1
     if num_lines:
-        _count_lines(mmap.mmap(LINES_FD, num_lines))
+        _count_lines(num_lines)
     if kind == "script":
         return run_script(code, report)
     if kind == "calls":
         return answer_calls(code, function, calls, report)
-    return serve_examiner(code, CHANNEL_FD, report)
+    return serve_examiner(code, channel, report)
 
 
-def _read_all(descriptor: int) -> bytes:
-    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    os.close(descriptor)
-    return content
-
-
-def _count_lines(lines: mmap.mmap) -> None:
+def _count_lines(num_lines: int) -> None:
     """Trace the program: set ``lines[n - 1]`` to 1 when line n runs, in every thread."""
+    mmap = importlib.import_module("mmap")  # here, since every library that is loaded makes each fork dearer
+    lines = mmap.mmap(LINES_FD, num_lines)
 
     def local(frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":

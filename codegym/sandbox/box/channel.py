@@ -7,6 +7,7 @@ so no object of the candidate's ever sees an expected value or decides equality.
 from __future__ import annotations
 
 import builtins
+import select
 import socket
 import struct
 from collections import deque
@@ -18,6 +19,8 @@ from .candidate import CALL, DONE, RAISED
 
 MAX_AHEAD_BYTES = 32768
 """Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
+MAX_PATIENCE_MS = 50
+"""Answers may fill the socket: then they have to be read before the candidate is through."""
 TOLD = "told_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
 _LENGTH = struct.Struct(">I")
@@ -35,8 +38,8 @@ class Diverged(BaseException):
 class Channel:
     """Requests and answers between the tests and one candidate process.
 
-    Tests mostly ask every program the same. Questions that are known (``Tests.learn``) are sent ahead, in one message,
-    so that nobody waits for the other at each call; where the tests ask something else, ``Diverged`` is raised.
+    Tests mostly ask every program the same. Questions that are known (``Tests.learn``) are all sent ahead, in one
+    message, so that nobody waits for the other at each call; where the tests ask anything else, ``Diverged`` is raised.
     """
 
     def __init__(self, connection: socket.socket, max_bytes: int, attributes: bool, ahead: list[bytes]) -> None:
@@ -49,6 +52,7 @@ class Channel:
         self._waiting = b""
         if ahead:
             self._send(b"".join(map(_framed, ahead)))
+            self._wait_for_all()
 
     def ready(self) -> bool:
         """Wait for the module code to end; False where it raised."""
@@ -71,9 +75,9 @@ class Channel:
     def _ask(self, question: bytes) -> bytes:
         number = len(self.questions)
         self.questions.append(question)
-        if number >= len(self._ahead):
+        if not self._ahead:
             self._send(_framed(question))
-        elif question != self._ahead[number]:
+        elif self._ahead[number : number + 1] != [question]:
             raise Diverged
         answer = self._receive()
         if answer.startswith(RAISED):
@@ -85,6 +89,13 @@ class Channel:
         if number not in self.remotes:
             self.remotes[number] = Remote(self, number)
         return self.remotes[number]
+
+    def _wait_for_all(self) -> None:
+        """Sleep until the candidate has no more to say: being woken for each answer costs both sides more than it."""
+        self.connection.shutdown(socket.SHUT_WR)
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        poll.poll(MAX_PATIENCE_MS)
 
     def _send(self, message: bytes) -> None:
         try:

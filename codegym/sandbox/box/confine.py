@@ -11,8 +11,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 2
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
-"""What the server keeps: to change to the program's user, to end its processes, to delete its files."""
+_CAPABILITIES = {"DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _prctl = _libc.prctl
@@ -81,7 +80,7 @@ def pivot_root(new_root: str) -> None:
 
 def drop_capabilities(keep: Iterable[str]) -> None:
     """Give up every capability but these, for good."""
-    kept = {CAPABILITIES[name] for name in keep}
+    kept = {_CAPABILITIES[name] for name in keep}
     for number in range(64):
         if number not in kept:
             prctl(PR_CAPBSET_DROP, number)
@@ -90,16 +89,6 @@ def drop_capabilities(keep: Iterable[str]) -> None:
     low, high = mask & 0xFFFFFFFF, mask >> 32
     data = struct.pack("=6I", low, low, 0, high, high, 0)
     check(_libc.syscall(_number(126, 91), header, data), "capset")
-
-
-def drop_to(uid: int | None) -> None:
-    """Become the user of the programs; with None the box has one user only and the capabilities go."""
-    if uid is None:
-        drop_capabilities(())
-        return
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    prctl(PR_SET_DUMPABLE, 1)  # else /proc/self and with it /dev/stdin belong to root
 
 
 def fork_into_namespace() -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import marshal
 import os
+import socket
 from typing import Any
 
-JOB, STDIN, STDOUT, REPORT, LINES = range(5)
-"""Order in which the descriptors of a process travel; the channel to the examiner comes last where there is one."""
-REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = 3, 4, 5, 6
-"""Where the process finds what is not a standard stream."""
+PLACES = STDIN_FD, STDOUT_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = 0, 1, 3, 4, 5, 6
+"""Where a process finds its files: the lowest numbers that the forker has free, in the order in which it gets them."""
+PROCESS_FD = 7
+"""What the forker opens next, which is the process."""
+NULL_FD, SERVER_FD, EVENTS_FD = 64, 65, 66
+"""What belongs to the forker alone."""
 
 
 class Files:
@@ -23,13 +26,14 @@ class Files:
         self._stdin = _filled("stdin", stdin.encode("utf-8", "surrogatepass"))
         self._stdout = os.memfd_create("stdout")
         self._report = os.memfd_create("report")
-        self._lines = os.memfd_create("lines") if num_lines else self._job
+        self._lines = os.memfd_create("lines") if num_lines else self._stdout
         if num_lines:
             os.truncate(self._lines, num_lines)
 
-    def descriptors(self) -> list[int]:
-        """All of them, in the order in which they travel."""
-        return [self._job, self._stdin, self._stdout, self._report, self._lines]
+    def descriptors(self, channel: int | None) -> list[int]:
+        """All of them, in the order of their places; what there is none of has the output in its place."""
+        files = [self._stdin, self._stdout, self._report, self._job, self._lines]
+        return [*files, self._stdout if channel is None else channel]
 
     def collect(self, output_bytes: int) -> tuple[bytes, bytes, bool]:
         """Output and report as far as the limit goes, and whether there was more; closes everything."""
@@ -38,7 +42,7 @@ class Files:
         if self.num_lines:
             ran = os.pread(self._lines, self.num_lines, 0)
             self.executed_lines = [number for number, flag in enumerate(ran, 1) if flag]
-        for descriptor in {*self.descriptors()}:
+        for descriptor in {*self.descriptors(None)}:
             os.close(descriptor)
         return out, report, overflow
 
@@ -52,14 +56,24 @@ def _filled(name: str, content: bytes) -> int:
     return descriptor
 
 
-def take_over(descriptors: list[int]) -> None:
-    """In the child: make these the only descriptors, each where it belongs."""
-    places = {JOB: JOB_FD, STDIN: 0, STDOUT: 1, REPORT: REPORT_FD, LINES: LINES_FD, LINES + 1: CHANNEL_FD}
-    os.dup2(0, 2)
-    high = [os.dup2(descriptor, 100 + index, inheritable=False) for index, descriptor in enumerate(descriptors)]
-    for index, descriptor in enumerate(high):
-        os.dup2(descriptor, places[index])
-    os.closerange(CHANNEL_FD + (len(descriptors) > CHANNEL_FD - 1), 1 << 16)
+def arrange(server: socket.socket, events: int | None) -> socket.socket:
+    """Move what the forker keeps to high numbers, so that files which come in arrive where a process looks for them.
+
+    The second one stays: it is the log of the box.
+    """
+    null = os.open("/dev/null", os.O_RDWR)
+    kept = {NULL_FD: null, SERVER_FD: server.detach()} | ({} if events is None else {EVENTS_FD: events})
+    for place, descriptor in kept.items():
+        os.dup2(descriptor, place, inheritable=False)
+    free()
+    os.closerange(CHANNEL_FD, NULL_FD)
+    return socket.socket(fileno=SERVER_FD)
+
+
+def free() -> None:
+    """Close all files of a process, and the process."""
+    os.closerange(STDIN_FD, STDOUT_FD + 1)
+    os.closerange(REPORT_FD, PROCESS_FD + 1)
 
 
 def empty(directory: str) -> None:

@@ -3,6 +3,9 @@
 Whatever a program leaves behind becomes the forker's child (it is a "subreaper"), and it has no other children: when
 there are none, nothing of the program is left. All it ever reads itself are numbers; the program is in a memory file
 that only the fork opens, so the memory that a program inherits holds nothing of any program before it.
+
+A fork starts with the forker's page tables and copies each page that either of the two writes to, if only to count a
+reference: that is most of what a program costs. So little is loaded here, and little is done for each program.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import importlib
 import os
 import posix
 import random
+import resource
 import signal
 import site
 import socket
@@ -19,11 +23,11 @@ import sys
 import time
 import warnings
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import candidate, confine, files, warm, watch
 
-MAX_DESCRIPTORS = 6
+ROOM_FOR_DESCRIPTORS = socket.CMSG_SPACE(4 * len(files.PLACES))
 SWEEP_SECONDS = 10
 
 
@@ -39,8 +43,8 @@ class Settings(NamedTuple):
     """Descriptor of the file in which the control group counts its out-of-memory kills."""
     writable: tuple[str, ...]
     """Where programs can write; emptied after each."""
-    hooks: list[dict[str, Any]]
-    """What modules want done at forks."""
+    below: list[bool]
+    """Not empty below the forker: there modules get done what they want done at forks."""
 
 
 class Forker:
@@ -49,47 +53,39 @@ class Forker:
     def __init__(self, server: socket.socket, settings: Settings) -> None:
         self.server = server
         self.settings = settings
-        self.watcher = watch.Watcher(settings.memory_events, server.fileno())
+        self.watcher = watch.Watcher(settings.memory_events is not None)
         # An empty directory is one whose file system has as many free files as at the start: cheaper than looking in.
-        self.free_files = {directory: os.statvfs(directory).f_ffree for directory in settings.writable}
+        self.free_files = [(directory, os.statvfs(directory).f_ffree) for directory in settings.writable]
 
     def serve(self) -> None:
-        """Run processes until the end of the stream."""
-        while True:
-            message, descriptors, _, _ = socket.recv_fds(self.server, watch.LIMITS.size, MAX_DESCRIPTORS)
-            if not message:
-                return
-            self.server.send(self._run(watch.Limits(*watch.LIMITS.unpack(message)), descriptors))
+        """Run processes until the end of the stream; their files come with the limits and arrive in their places."""
+        fork = confine.fork_into_namespace if self.settings.own_namespace else os.fork
+        become, wait = candidate.become, self.watcher.wait
+        known = b""
+        while message := self.server.recvmsg(watch.LIMITS.size, ROOM_FOR_DESCRIPTORS)[0]:
+            if message != known:  # mostly they are those of the program before
+                known, limits = message, watch.Limits(*watch.LIMITS.unpack(message))
+                steps, num_lines = self._steps(limits), limits.lines
+            pid = fork()
+            if pid == 0:
+                become(steps, num_lines)
+            result = wait(pid, limits)
+            files.free()
+            self._sweep()
+            self.server.send(result)
 
-    def _run(self, limits: watch.Limits, descriptors: list[int]) -> bytes:
-        """One process, from fork until nothing of it is left."""
-        gc.freeze()
-        started = time.monotonic()
-        pid = confine.fork_into_namespace() if self.settings.own_namespace else os.fork()
-        if pid == 0:
-            self._become_candidate(limits, descriptors)
-        ended, status, usage = self.watcher.wait(pid, limits, descriptors)
-        wall = time.monotonic() - started
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self._sweep()
-        return watch.RESULT.pack(watch.ENDS.index(ended), status, usage.ru_utime + usage.ru_stime, wall)
-
-    def _become_candidate(self, limits: watch.Limits, descriptors: list[int]) -> None:
-        """In the child: give up everything, then run the program. Never returns."""
-        status = 1
-        try:
-            os.setsid()  # kill(0) reaches a process group across namespaces: not the one of the server
-            files.take_over(descriptors)
-            watch.limit_process(limits)
-            confine.drop_to(self.settings.uid)
-            os.register_at_fork = posix.register_at_fork
-            for hook in self.settings.hooks:  # for the forks of the program itself
-                os.register_at_fork(**hook)
-            gc.enable()
-            status = candidate.run(limits.lines)
-        finally:
-            os._exit(status)
+    def _steps(self, limits: watch.Limits) -> candidate.Steps:
+        """By which a fork gives up everything but what belongs to its program."""
+        uid = self.settings.uid
+        ids = (uid, uid, uid)
+        return [
+            (os.setsid, ()),  # kill(0) reaches a process group across namespaces: not the one of the server
+            (os.dup2, (files.NULL_FD, 2)),
+            (os.closerange, (files.CHANNEL_FD + 1, 1 << 16)),
+            *((resource.setrlimit, limit) for limit in watch.kernel_limits(limits)),
+            *([(confine.drop_capabilities, ((),))] if uid is None else [(os.setresgid, ids), (os.setresuid, ids)]),
+            (self.settings.below.append, (True,)),
+        ]
 
     def _sweep(self) -> None:
         """Kill what the program left alive, reap it, and empty the directories it could write to."""
@@ -99,7 +95,7 @@ class Forker:
             self._kill_all()
         except ChildProcessError:
             pass  # no child at all: nothing of the program is left
-        for directory, num_free in self.free_files.items():
+        for directory, num_free in self.free_files:
             if os.statvfs(directory).f_ffree != num_free:
                 files.empty(directory)
 
@@ -126,12 +122,13 @@ def serve(server: socket.socket, settings: Settings) -> None:
         setter()  # "exit" and "quit", which "-S" leaves out
     for name in settings.preload:
         importlib.import_module(name)
+    os.register_at_fork = posix.register_at_fork
     warm.warm_up()
     random.seed(0)
     sys.argv[:] = [candidate.FILENAME]
+    forker = Forker(files.arrange(server, settings.memory_events), settings)
     gc.collect()
     gc.freeze()
-    gc.disable()
     with suppress(EOFError, OSError):
-        Forker(server, settings).serve()
+        forker.serve()
     os._exit(0)

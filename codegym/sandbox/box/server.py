@@ -67,10 +67,8 @@ class Server:
         """Have one process run; gives what it was like, and its output and report as one block."""
         limits = [request[name] for name in ("cpu", "wall", "memory", "processes", "files")]
         message = LIMITS.pack(*limits, output_bytes, files.num_lines)
-        descriptors = files.descriptors()
         with self._channel(request["kind"]) as channel:
-            if channel is not None:
-                descriptors.append(channel.fileno())
+            descriptors = files.descriptors(None if channel is None else channel.fileno())
             socket.send_fds(self.forker, [message], descriptors)
         reply = self.forker.recv(RESULT.size)
         if not reply:

@@ -15,21 +15,18 @@ from . import confine, examiner, forker, isolate, server, watch
 from .frames import Stream
 
 EXAMINER_MEMORY = 1 << 30
-KEPT = {
-    "engine": ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"),
-    "root": ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER"),
-}
 
 Connect = Callable[[dict[str, Any], str], socket.socket]
 
 
-def start(settings: dict[str, Any], connect: Connect, hooks: list[dict[str, Any]]) -> None:
+def start(settings: dict[str, Any], connect: Connect, below: list[bool]) -> None:
     """Confine this process, fork the forker and the server, go on as the examiner.
 
     The examiner is process 1 of the box, so no program can signal it, and when it ends everything in the box ends.
 
     ``settings["level"]``: "engine" (a container engine has built the box), "root" (namespaces, made by root),
-    "user" (namespaces inside a user namespace) or "plain" (no namespaces).
+    "user" (namespaces inside a user namespace) or "plain" (no namespaces). The first two have users for programs and
+    for those who see secrets, from ``settings["uid"]`` on, and the forker keeps ``settings["capabilities"]`` for that.
     """
     level = settings["level"]
     settings["memory_events"] = _open_first(settings["memory_events"])
@@ -41,7 +38,7 @@ def start(settings: dict[str, Any], connect: Connect, hooks: list[dict[str, Any]
     server_forks, forks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         _close(*hosts.values(), server_tests, tests, server_forks)
-        _fork(settings, forks, hooks)
+        _fork(settings, forks, below)
     if os.fork() == 0:
         _close(hosts["examiner"], tests, forks)
         _withdraw(settings)
@@ -75,6 +72,7 @@ def _settle(settings: dict[str, Any]) -> None:
     os.chdir(settings["writable"][0])
     os.umask(0o022)
     sys.executable = settings["python"]
+    os.environ.pop("LD_BIND_NOW", None)  # it was for the start of this interpreter
     if os.getuid() == 0 and settings["level"] != "user":
         os.setgroups([])
     sys.path[:] = [path for path in sys.path if path and path != os.path.dirname(os.path.abspath(__file__))] + settings[
@@ -83,29 +81,29 @@ def _settle(settings: dict[str, Any]) -> None:
     confine.filter_system_calls(network=settings["level"] != "plain")
 
 
-def _fork(settings: dict[str, Any], server_end: socket.socket, hooks: list[dict[str, Any]]) -> None:
+def _fork(settings: dict[str, Any], server_end: socket.socket, below: list[bool]) -> None:
     """The forker's process: it keeps what it needs to change users, end processes and delete files."""
     level = settings["level"]
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
     if level != "plain":  # there it lives on until it has ended the program, which nobody else would do
         confine.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if level in KEPT:
-        confine.drop_capabilities(KEPT[level])
+    if settings["uid"] is not None:
+        confine.drop_capabilities(settings["capabilities"])
     confine.refuse_memory_files()
     details = forker.Settings(
-        uid=settings["uid"] if level in KEPT else None,
+        uid=settings["uid"],
         own_namespace=level == "user",
         preload=tuple(settings["preload"]),
         memory_events=settings["memory_events"],
         writable=tuple(filter(os.path.isdir, settings["writable"])),
-        hooks=hooks,
+        below=below,
     )
     forker.serve(server_end, details)
 
 
 def _withdraw(settings: dict[str, Any]) -> None:
     """For the processes that see secrets: another user than the programs', no capabilities, nobody may look in."""
-    if settings["level"] in KEPT:
+    if settings["uid"] is not None:
         uid = settings["uid"] + 1
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import socket
 import sys
-from types import CodeType
 
 from . import candidate, plain
 
@@ -32,22 +32,23 @@ def warm_up() -> None:
     It fills the interpreter's caches, the inline caches of byte code and the memory pools, which a fork then only
     reads.
     """
-    report = candidate.Report(os.open("/dev/null", os.O_WRONLY), 1)
+    null = os.open("/dev/null", os.O_WRONLY)
     for _ in range(_ROUNDS):
+        candidate.take([(os.getpid, ())] * _ROUNDS)
         code = candidate.compile_program(_SAMPLE)
-        assert isinstance(code, CodeType)
-        candidate.answer_calls(code, "sample", ['[[3,1,2],"a b"]', '[[4,5],""]'], report)
-        _play_examiner(code, report)
+        calls = ['[[3,1,2],"a b"]', '[[4,5],""]']
+        candidate.work(marshal.dumps((code, "calls", 1, "sample", calls)), 0, null, -1)
+        _play_examiner(marshal.dumps((code, "examination", 1, None, None)), null)
     sys.modules.pop("program")
-    os.close(report.descriptor)
+    os.close(null)
 
 
-def _play_examiner(code: CodeType, report: candidate.Report) -> None:
+def _play_examiner(job: bytes, report: int) -> None:
     examiner, channel = socket.socketpair()
-    with examiner, channel:
+    with examiner:
         ask = plain.encode(["name", "sample"])
         call = candidate.CALL + b"0\n" + plain.encode([[3, 1, 2], "a b"]) + b"\n"
         for message in (ask, call, call, call):
             examiner.sendall(len(message).to_bytes(4, "big") + message)
         examiner.shutdown(socket.SHUT_WR)
-        candidate.serve_examiner(code, channel.fileno(), report)
+        candidate.work(job, 0, report, channel.detach())

@@ -8,11 +8,11 @@ import resource
 import select
 import signal
 import struct
-import time
 from contextlib import suppress
+from time import monotonic
 from typing import Any, NamedTuple
 
-from .files import REPORT, STDOUT
+from .files import EVENTS_FD, PROCESS_FD, REPORT_FD, SERVER_FD, STDOUT_FD
 
 
 class Limits(NamedTuple):
@@ -32,6 +32,7 @@ class Limits(NamedTuple):
 LIMITS = struct.Struct("=2d5q")
 """The limits on their way from the server to the forker."""
 ENDS = ("exited", "crashed", "timeout", "memory", "output")
+EXITED, CRASHED, TIMEOUT, MEMORY, OUTPUT = range(5)
 RESULT = struct.Struct("=Bi2d")
 """And back: how the process ended (an index of ``ENDS``), exit status, CPU seconds, wall seconds."""
 FIRST_LOOK_SECONDS = 0.1
@@ -43,14 +44,15 @@ _PAGE = resource.getpagesize()
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
-def limit_process(limits: Limits) -> None:
-    """In the child: limits that the kernel enforces on every process of the tree."""
+def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
+    """Limits that the kernel enforces on every process of the tree."""
     seconds = math.ceil(limits.cpu) + 1  # the server kills earlier and counts the whole tree
-    memory, files = limits.memory, limits.files
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (files, files))
-    resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
+    return [
+        (resource.RLIMIT_CPU, (seconds, seconds + 1)),
+        (resource.RLIMIT_DATA, (limits.memory, limits.memory)),
+        (resource.RLIMIT_FSIZE, (limits.files, limits.files)),
+        (resource.RLIMIT_NPROC, (limits.processes, limits.processes)),
+    ]
 
 
 def limit_server() -> None:
@@ -66,30 +68,30 @@ def limit_server() -> None:
 class Watcher:
     """Looks after the one process tree that runs, and knows why it ended."""
 
-    def __init__(self, memory_events: int | None, server: int) -> None:
+    def __init__(self, counts_kills: bool) -> None:
         self._poll = select.poll()
-        self._poll.register(server, select.POLLRDHUP)  # nobody waits for the program any more
+        self._poll.register(SERVER_FD, select.POLLRDHUP)  # nobody waits for the program any more
+        self._poll.register(PROCESS_FD, select.POLLIN)
         self._shared_pages = int(_stat(os.getpid())[21])  # what every fork starts with, counted once
-        self._counter = memory_events
+        self._counts_kills = counts_kills
         self._kills = self._read_kills()
 
-    def wait(self, pid: int, limits: Limits, descriptors: list[int]) -> tuple[str, int, Any]:
-        """Wait for the process; ends it where its tree goes over a limit: (how it ended, exit status, usage)."""
-        started = time.monotonic()
-        process = os.pidfd_open(pid)
-        self._poll.register(process, select.POLLIN)
-        ended = self._look_after(process, limits, descriptors)
-        self._poll.unregister(process)
-        os.close(process)
-        if ended != "exited":
+    def wait(self, pid: int, limits: Limits) -> bytes:
+        """Wait for the process, and end it where its tree goes over a limit; gives a packed ``RESULT``."""
+        started = monotonic()
+        if os.pidfd_open(pid) != PROCESS_FD:  # all below are taken
+            os._exit(72)  # the host replaces the box
+        ended = self._look_after(limits, started)
+        if ended != EXITED:
             send_signal(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
+        wall = monotonic() - started
         status = os.waitstatus_to_exitcode(status)
-        if ended == "exited" and status < 0:
+        if ended == EXITED and status < 0:
             ended = self._why_signalled(status, usage, limits)
-        elif ended == "exited" and time.monotonic() - started > QUICK_SECONDS and self._out_of_memory():
-            ended = "memory"  # the kernel chose one of its children
-        return ended, status, usage
+        elif ended == EXITED and wall > QUICK_SECONDS and self._out_of_memory():
+            ended = MEMORY  # the kernel chose one of its children
+        return RESULT.pack(ended, status, usage.ru_utime + usage.ru_stime, wall)
 
     def descendants(self) -> list[int]:
         """Every process that belongs to a program: the server has started nothing else."""
@@ -97,19 +99,19 @@ class Watcher:
         server = os.getpid()
         return [pid for pid in parents if pid != server and _descends(pid, server, parents)]
 
-    def _look_after(self, process: int, limits: Limits, descriptors: list[int]) -> str:
-        deadline = time.monotonic() + limits.wall
+    def _look_after(self, limits: Limits, started: float) -> int:
         pause = min(FIRST_LOOK_SECONDS, limits.wall)
         while not (events := self._poll.poll(pause * 1000)):
             cpu_seconds, memory = self._usage()
-            if sum(os.fstat(descriptors[index]).st_size for index in (STDOUT, REPORT)) > limits.output:
-                return "output"
+            if sum(os.fstat(descriptor).st_size for descriptor in (STDOUT_FD, REPORT_FD)) > limits.output:
+                return OUTPUT
             if memory > limits.memory:
-                return "memory"
-            if cpu_seconds > limits.cpu or time.monotonic() > deadline:
-                return "timeout"
-            pause = max(0.001, min(LOOK_SECONDS, deadline - time.monotonic()))
-        return "exited" if any(descriptor == process for descriptor, _ in events) else "crashed"
+                return MEMORY
+            left = started + limits.wall - monotonic()
+            if cpu_seconds > limits.cpu or left < 0:
+                return TIMEOUT
+            pause = max(0.001, min(LOOK_SECONDS, left))
+        return EXITED if events[0][0] == PROCESS_FD or len(events) > 1 else CRASHED
 
     def _usage(self) -> tuple[float, int]:
         """CPU seconds and resident bytes of everything that the program has started."""
@@ -121,13 +123,13 @@ class Watcher:
                 total_memory += max(0, int(fields[21]) - self._shared_pages) * _PAGE
         return total_cpu, total_memory
 
-    def _why_signalled(self, status: int, usage: Any, limits: Limits) -> str:
+    def _why_signalled(self, status: int, usage: Any, limits: Limits) -> int:
         """Which limit stands behind the signal that ended the process."""
         if status == -signal.SIGXCPU or usage.ru_utime + usage.ru_stime > limits.cpu:
-            return "timeout"
+            return TIMEOUT
         if status == -signal.SIGXFSZ:
-            return "output"
-        return "memory" if status == -signal.SIGKILL and self._out_of_memory() else "crashed"
+            return OUTPUT
+        return MEMORY if status == -signal.SIGKILL and self._out_of_memory() else CRASHED
 
     def _out_of_memory(self) -> bool:
         """Whether the kernel has killed for memory since the last question."""
@@ -136,8 +138,8 @@ class Watcher:
 
     def _read_kills(self) -> int:
         """How often the kernel has killed for memory in this control group."""
-        if self._counter is not None:
-            for line in os.pread(self._counter, 4096, 0).splitlines():
+        if self._counts_kills:
+            for line in os.pread(EVENTS_FD, 4096, 0).splitlines():
                 name, _, number = line.partition(b" ")
                 if name == b"oom_kill":
                     return int(number)
