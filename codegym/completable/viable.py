@@ -96,6 +96,7 @@ def endings(code: str) -> Iterator[str]:
     if match := _NUMBER.search(code):
         yield code + "0 "
         yield code + ".0 "
+        yield code + "j "
         letters = _LETTERS.search(match.group())
         yield from _keywords(code, letters.group() if letters else "")
     elif match := _WORD.search(code):
@@ -164,7 +165,8 @@ def _text_is_viable(reading: Reading, line: str, number: int) -> bool:
     if not fields:
         quotes = reading.open[number][1:]
         whole = _UNFINISHED.sub(r"\1", inside.rstrip(quotes[0]) if len(quotes) == 3 else inside)
-        return any(is_expression(reading.prefix + quotes + whole + end + quotes) for end in ("", "}"))
+        ends = ("", "}") if whole == inside else ("",)  # a closing brace is written twice
+        return any(is_expression(reading.prefix + quotes + whole + end + quotes) for end in ends)
     first = fields[0]
     if len(reading.open) > first + 1 and reading.open[first + 1][0] == ":":
         if len(fields) < 2:

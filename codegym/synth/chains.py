@@ -13,7 +13,8 @@ from codegym.synth.base import Line, Sketch
 from codegym.synth.grammar import BUILTINS
 
 _VARIABLE = re.compile(r"\bv\b")
-_LEAST = 12  # operations that the hardest tasks choose from
+_LEAST = 12  # operations that the hardest tasks choose from,
+_CHOICE = 6  # or so many more than the task has lines, since not every one fits after the others
 
 
 class Operation(NamedTuple):
@@ -55,7 +56,7 @@ class Chains:
         value = first
         chosen: list[Operation] = []
         spoiled: list[object] = []
-        pool = _shuffled(source, _pool(self.steps, hard))
+        pool = _shuffled(source, _pool(self.steps, hard, max(_LEAST, horizon + _CHOICE)))
         for choices in [*[pool] * horizon, _shuffled(source, self.ends)]:
             for operation in choices:
                 if operation not in chosen and (after := _apply(operation, value, spoiled, choices is pool)):
@@ -115,10 +116,10 @@ def _functions(operation: Operation) -> list[Callable[[object], object]]:
 
 
 @cache
-def _pool(steps: tuple[Operation, ...], hard: float) -> tuple[Operation, ...]:
-    """The share of the steps that goes wrong most often."""
+def _pool(steps: tuple[Operation, ...], hard: float, least: int) -> tuple[Operation, ...]:
+    """The share of the steps that goes wrong most often; the hardest share has so many."""
     hardest = sorted(steps, key=lambda step: -step.bug_rate)
-    return tuple(hardest[: round(len(hardest) - hard * (len(hardest) - _LEAST))])
+    return tuple(hardest[: round(len(hardest) - hard * (len(hardest) - least))])
 
 
 @cache

@@ -34,9 +34,9 @@ def _give(value: object) -> None:
     raise Returned(value)
 
 
-def _fit(value: object) -> object:
-    size = value.bit_length() // _MAX_BITS * 2 * MAX_SIZE if isinstance(value, int) else len(value)  # type: ignore[arg-type]
-    if size > MAX_SIZE:
+def _fit(value: Any) -> object:
+    large = value.bit_length() > _MAX_BITS if isinstance(value, int) else len(value) > MAX_SIZE
+    if large:
         raise OverflowError("a value became too large")
     return value
 

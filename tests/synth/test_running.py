@@ -14,12 +14,18 @@ REFUSED = [
     "x = x.ljust(n)", "x.y = 1", "raise x", "yield x", "x = (y := 1)", "x = b'a'", "((((((", "x = '", "break",
 ]  # fmt: skip
 TOO_MUCH = [
-    "while 1:\n        x = x", "x = [0] * 9999", "x = x * 999999999", "x = [i for i in range(10**6)]",
+    "while 1:\n        x = x",
+    "x = [0] * 9999",
+    "x = x * 999999999",
+    "x = [i for i in range(10**6)]",
     "for i in range(999):\n        for j in range(999):\n            x = x",
-    "for i in range(99):\n        x = x + x", "for i in range(99):\n        x += x", "x = x + x\n" + "    x = x + x\n" * 40,
-    "for i in range(99):\n        x.append(x + x)\n        x = x + x", "s = 'a'\n    for i in x * 9:\n        s = s.replace('a', s + s)",
+    "for i in range(99):\n        x = x + x",
+    "for i in range(99):\n        x += x",
+    "x = x + x\n" + "    x = x + x\n" * 40,
+    "for i in range(99):\n        x.append(x + x)\n        x = x + x",
+    "s = 'a'\n    for i in x * 9:\n        s = s.replace('a', s + s)",
     "s = 9\n    for i in x * 99:\n        s = s * s",
-]  # fmt: skip
+]
 
 
 def run(body: str, *arguments: object) -> object:
