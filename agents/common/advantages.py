@@ -66,10 +66,11 @@ def group_advantages(scores: Tensor, groups: Tensor, scale: Scale = "std") -> Te
     advantages = torch.empty_like(scores)
     for group in groups.unique():
         rows = groups == group
-        centred = scores[rows] - scores[rows].mean()
-        if scale == "std" and rows.sum() > 1:
-            centred = centred / (scores[rows].std() + 1e-6)
-        advantages[rows] = centred
+        members = scores[rows].double()  # nearly equal scores: the deviation would blow up errors of rounding
+        centred = members - members.mean()
+        if scale == "std" and len(members) > 1:
+            centred = centred / (members.std() + 1e-6)
+        advantages[rows] = centred.to(scores.dtype)
     return advantages
 
 

@@ -19,7 +19,7 @@ from codegym.judge import Judge
 from codegym.prm.config import TrainConfig
 from codegym.prm.data import label_into, read_card, read_labels, split
 from codegym.prm.labeller import Labeller, LabelSettings
-from codegym.prm.labels import LabelKind
+from codegym.prm.labels import LabelKind, select
 from codegym.prm.probing import Sampler, Spent
 from codegym.prm.report import Report
 from codegym.sources import Listed, find_tasks
@@ -205,7 +205,8 @@ def evaluate(
     Try:
         codegym prm eval runs/prm labels.jsonl
 
-    Tasks that the model may have learned from are left out. Exit status 1 where it is no better than guessing.
+    Tasks that the model may have learned from are left out, and those that were too hard to say which lines are wrong.
+    Exit status 1 where it is no better than guessing.
 
     Args:
         folder: a model that codegym prm train wrote.
@@ -216,7 +217,7 @@ def evaluate(
     """
     scorer = _import("codegym.prm.model").ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
-    programs = read_labels(labels)
+    programs = select(read_labels(labels), "remove_hard")
     if not all_tasks:
         programs = split(programs, config.held_out)[1]
     report: Report = _import("codegym.prm.train").evaluate(scorer, programs, kind or config.labels)

@@ -83,7 +83,7 @@ class Outline(NamedTuple):
             for header in level.chain:
                 lines.append(" " * number + header)
                 if header != "@a":
-                    lines.append(" " * number + " pass")
+                    lines.append(" " * number + body_of(header))
             if number <= depth and level.chain:
                 lines.pop()  # the last block is open
         return "\n".join(lines) + "\n" + " " * (depth + 1)
@@ -97,12 +97,16 @@ class Outline(NamedTuple):
         lines = []
         last = self.levels[-1]
         if self.header:
-            body = "case 1: pass" if last.chain[-1] == "match 1:" else "pass"
-            lines.append(f"{last.indent} {body}")
+            lines.append(last.indent + body_of(last.chain[-1]))
         elif last.chain[-1:] == ("@a",):
             lines.append(f"{last.indent}def f(): pass")
         lines += [f"{level.indent}finally: pass" for level in reversed(self.levels) if level.chain[-1:] == ("try:",)]
         return "".join(line + "\n" for line in lines)
+
+
+def body_of(header: str) -> str:
+    """Give the smallest block for a header."""
+    return " case 1: pass" if header == "match 1:" else " pass"
 
 
 @lru_cache(maxsize=256)

@@ -176,7 +176,7 @@ def _text_is_viable(reading: Reading, line: str, number: int) -> bool:
 
 
 def _field_is_viable(field: str, quotes: str) -> bool:
-    if sys.version_info < (3, 12) and re.search(rf"[\\#{quotes[0]}]" + (r"|\n" if len(quotes) == 1 else ""), field):
+    if sys.version_info < (3, 12) and re.search(rf"[\\#]|{quotes}" + (r"|\n" if len(quotes) == 1 else ""), field):
         return False
     within = read("(" + field)
     if not within.open or within.starts[0] != 1:  # a bracket too many

@@ -16,8 +16,9 @@ class TrainConfig:
 
     labels: LabelKind = "hard"
     """"hard" +1 and -1; "soft" and "marginal" need programs that were labelled with the method "rates"."""
-    selection: Selection = "full"
-    """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``."""
+    selection: Selection = "remove_hard"
+    """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``. The report is made on the
+    "remove_hard" ones of those that are, whatever is chosen here."""
     loss: Loss = "mse"
     neutral_lines: bool = True
     """Learn the label 0 of comments and the like; environments never ask for their score."""

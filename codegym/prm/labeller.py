@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from codegym.dynamics import Judging
 from codegym.prm.labels import LabelledProgram
-from codegym.prm.probing import Judging, PrefixRequest, Prober, Sampler, Spent, complete, judge_all, seed_of
+from codegym.prm.probing import PrefixRequest, Prober, Sampler, Spent, complete, judge_all, seed_of
 from codegym.prm.search import Method, SampledProgram, Search
 from codegym.task import Task
 

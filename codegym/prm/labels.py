@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from codegym.lines import LineKind, kinds, split_lines
 
@@ -76,6 +76,11 @@ class LabelledProgram:
         if self.passed:
             return LabelClass.CORRECT
         return LabelClass.REVISED if self.last_right else LabelClass.WRONG
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether nothing was seen to pass, from the prompt alone neither: it does not show which lines are wrong."""
+        return self.label_class is LabelClass.WRONG and not self.probes.get(0, Estimate(0, 1)).successes
 
 
 LabelKind = Literal["hard", "soft", "marginal"]
@@ -137,7 +142,8 @@ def select(programs: Iterable[LabelledProgram], selection: Selection = "full") -
     """Choose what a model is trained on; the four selections of PSGPO (arXiv 2410.17621, ablation of the PRM's data).
 
     - ``"full"``: everything;
-    - ``"remove_hard"``: without the tasks whose programs are all Wrong;
+    - ``"remove_hard"``: without the tasks of which no program passes or can be mended, and whose prompt alone could not
+      be completed either: their -1 says that the task is too hard for the sampler, not that the line is wrong;
     - ``"medium_only"``: without those and without the tasks whose programs are all Correct;
     - ``"revised_only"``: only Revised programs, each of which has lines of both signs. The paper's best.
 
@@ -146,20 +152,20 @@ def select(programs: Iterable[LabelledProgram], selection: Selection = "full") -
     Raises:
         ValueError: no such selection.
     """
-    programs = list(programs)
-    classes: dict[str, set[LabelClass]] = defaultdict(set)
+    if selection not in get_args(Selection):
+        raise ValueError(f"no selection {selection!r}; there are {', '.join(get_args(Selection))}")
+    by_task: dict[str, list[LabelledProgram]] = defaultdict(list)
     for program in programs:
-        classes[program.task_id].add(program.label_class)
-    left_out: dict[str, list[set[LabelClass]]] = {
-        "full": [],
-        "remove_hard": [{LabelClass.WRONG}],
-        "medium_only": [{LabelClass.WRONG}, {LabelClass.CORRECT}],
-    }
+        by_task[program.task_id].append(program)
+    chosen = []
+    for of_task in by_task.values():
+        is_hard = all(program.is_hard for program in of_task)
+        is_easy = all(program.passed for program in of_task)
+        if selection == "full" or not (is_hard or (is_easy and selection != "remove_hard")):
+            chosen += of_task
     if selection == "revised_only":
-        return [program for program in programs if program.label_class is LabelClass.REVISED]
-    if selection not in left_out:
-        raise ValueError(f"no selection {selection!r}; there are {', '.join(left_out)} and revised_only")
-    return [program for program in programs if classes[program.task_id] not in left_out[selection]]
+        return [program for program in chosen if program.label_class is LabelClass.REVISED]
+    return chosen
 
 
 class Agreement(NamedTuple):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from codegym.dynamics import Judging
 from codegym.errors import SandboxError
-from codegym.judge import Verdict
 from codegym.prm.labels import Estimate
 from codegym.task import Task
 
@@ -41,13 +40,6 @@ class Completion(NamedTuple):
 
 Sampler = Callable[[Sequence[PrefixRequest]], Sequence[Sequence[Completion]]]
 """Completes prefixes: for each request, in order, as many completions as it wants."""
-
-
-class Judging(Protocol):
-    """What judges programs: ``codegym.Judge``, or anything else with this method."""
-
-    def submit(self, task: Task, completion: str) -> Future[Verdict]:
-        """Start judging; the future holds a verdict, or a ``SandboxError`` where the machine failed."""
 
 
 @dataclass

@@ -38,17 +38,21 @@ class SampledProgram:
 def binary_search(borders: Sequence[int]) -> Plan:
     """Find the last of ``borders`` up to which the lines of a failing program are right, 0 where none is.
 
-    The whole program is known: its last line is wrong, since the program ended there.
+    The whole program is known: its last line is wrong, since the program ended there. Where no line is found to be
+    right, the prompt alone is tried in the end: a task that cannot be solved from there says nothing about lines.
 
     >>> search = binary_search([1, 2, 3, 4])
-    >>> next(search), search.send({2: 0})
-    ((2,), (1,))
+    >>> next(search), search.send({2: 0}), search.send({1: 0})
+    ((2,), (1,), (0,))
     """
     low, lost = 0, [len(borders)]  # of the first so many borders; what is lost, the shortest last
-    while low < lost[-1] - 1:
+    prompt_is_known = False
+    while low < lost[-1] - 1 or (low == 0 and not prompt_is_known):
         middle = (low + lost[-1]) // 2
-        proven = (yield (borders[middle - 1],))[borders[middle - 1]]
-        if not proven:
+        prompt_is_known = prompt_is_known or middle == 0
+        count = borders[middle - 1] if middle else 0
+        proven = (yield (count,))[count]
+        if middle and not proven:
             lost.append(middle)
         low = max(low, min(bisect_right(borders, proven), len(borders) - 1))
         while lost[-1] <= low:  # it was bad luck

@@ -60,7 +60,7 @@ def train(
         ValueError: nothing to learn from, nothing held out, or the checkpoint is of another run.
     """
     learned, held_out = split(programs, config.held_out)
-    chosen = select(learned, config.selection)
+    chosen, held_out = select(learned, config.selection), select(held_out, "remove_hard")
     examples = [example for program in chosen if (example := make_example(model, program, config)) is not None]
     if not examples or not held_out:
         counts = f"{len(examples)} programs to learn from (selection {config.selection!r}), {len(held_out)} held out"

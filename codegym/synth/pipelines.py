@@ -56,7 +56,15 @@ _CHAINS = Chains(STEPS, ENDS, "abcxyz")
 
 @dataclass(frozen=True)
 class Pipelines(Procedural):
-    """Chains of list operations that end in one number or a short list."""
+    """Chains of list operations that end in one number or a list.
+
+    >>> print(Pipelines().by_id("pipelines:train:2:0:a30febcfd9").solution)
+    def f(c):
+        c = c + [len(c)]
+        c = [i for i in c if i % 2 == 0]
+        return sum(i * j for i, j in enumerate(c))
+    <BLANKLINE>
+    """
 
     name: ClassVar[str] = "pipelines"
     horizons: ClassVar[tuple[int, int]] = (1, 12)

@@ -144,12 +144,13 @@ def test_pictures_of_one_episode_have_one_size():
 
 def test_a_video_is_recorded(tmp_path):
     pytest.importorskip("moviepy", reason="RecordVideo needs moviepy, which is not installed")
-    env = RecordVideo(gym.make("codegym/Line-v0", sandbox="fake", render_mode="rgb_array"), str(tmp_path))
+    folder = tmp_path / "videos"
+    env = RecordVideo(gym.make("codegym/Line-v0", sandbox="fake", render_mode="rgb_array"), str(folder))
     env.reset(seed=1)
     for line in ["def f(x):\n", "    return x\n", ""]:
         env.step(line)
     env.close()
-    assert [file.stat().st_size > 0 for file in tmp_path.glob("*.mp4")] == [True]
+    assert [file.stat().st_size > 0 for file in folder.glob("*.mp4")] == [True]
 
 
 @pytest.mark.parametrize("act", ["Token", "Line"])

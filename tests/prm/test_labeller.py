@@ -13,9 +13,9 @@ from codegym.errors import DatasetError, SandboxError
 from codegym.fakes import FakeJudge
 from codegym.prm.data import card_path, label_into, read_card, read_labels
 from codegym.prm.labeller import Labeller, LabelSettings
-from codegym.prm.labels import agreement, line_labels
+from codegym.prm.labels import agreement, line_labels, select
 from codegym.prm.probing import Completion, Prober
-from codegym.prm.search import SampledProgram
+from codegym.prm.search import SampledProgram, binary_search
 
 
 def make_labeller(sampler=None, judge=None, **options) -> Labeller:
@@ -34,7 +34,24 @@ def test_an_exact_sampler_finds_every_first_wrong_line_in_log_t_questions(num_li
     labeller = make_labeller()
     [found] = labeller.label([make_program(make_task(num_lines=num_lines), first_wrong)])
     assert found.last_right == (num_lines if first_wrong is None else first_wrong - 1)
-    assert len(found.probes) <= math.ceil(math.log2(num_lines))
+    assert len(found.probes.keys() - {0}) <= math.ceil(math.log2(num_lines))
+    assert (0 in found.probes) == (first_wrong == 1)  # was it the line, or is the task too hard?
+
+
+@given(st.integers(1, 12), st.data())
+def test_whatever_the_answers_the_search_ends_and_returns_the_last_that_was_proven(num_lines, data):
+    search, best = binary_search(range(1, num_lines + 1)), 0
+    question = next(search, None)
+    for _ in range(2 * num_lines + 2):
+        [count] = question
+        proven = data.draw(st.just(0) | st.integers(count, num_lines + 2))
+        best = max(best, min(proven, num_lines - 1))
+        try:
+            question = search.send({count: proven})
+        except StopIteration as end:
+            assert end.value == best
+            return
+    raise AssertionError("no end")
 
 
 def test_a_program_that_passes_costs_nothing():
@@ -43,9 +60,9 @@ def test_a_program_that_passes_costs_nothing():
     assert labeller.spent.completions == labeller.spent.executions == 0
 
 
-@pytest.mark.parametrize("first_wrong, expected", [(8, [5, 5, 5]), (1, [20, 20, 20])], ids=["right", "wrong"])
+@pytest.mark.parametrize("first_wrong, expected", [(8, [5, 5, 5]), (1, [20, 20, 20, 5])], ids=["right", "wrong"])
 def test_a_prefix_costs_a_quarter_of_k_where_that_succeeds_and_else_exactly_k(first_wrong, expected):
-    # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them
+    # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them, then the prompt
     [found] = make_labeller(witnesses=False).label([make_program(make_task(), first_wrong)])
     assert [estimate.completions for estimate in found.probes.values()] == expected
 
@@ -54,7 +71,7 @@ def test_all_programs_advance_together_so_rounds_do_not_grow_with_their_number()
     programs = [make_program(make_task(f"t{number}"), number % 8 + 1) for number in range(100)]
     labeller = make_labeller()
     assert [found.task_id for found in labeller.label(programs)] == [f"t{number}" for number in range(100)]
-    assert labeller.spent.rounds == 3 * 2  # log2(8) questions in two stages
+    assert labeller.spent.rounds == 3 * 2 + 1  # log2(8) questions in two stages, and the prompt
 
 
 def test_prefixes_are_asked_about_once():
@@ -133,6 +150,21 @@ def test_a_program_without_code_has_no_label(completion):
     for method in ("search", "rates"):
         [found] = make_labeller(method=method).label([SampledProgram(make_task(), completion, False)])
         assert set(line_labels(found)) <= {0.0} and found.label_class == "wrong"
+
+
+def test_a_task_that_nobody_solves_is_hard_and_says_nothing_about_lines():
+    programs = [make_program(make_task(name), 1) for name in ("solved", "hard")]
+    sampler = TellingSampler()
+
+    def sometimes(requests):
+        return [
+            [Completion("lost\n", 1)] * request.num_completions if request.task.task_id == "hard" else answer
+            for request, answer in zip(requests, sampler(requests), strict=True)
+        ]
+
+    found = list(make_labeller(sometimes).label(programs))
+    assert [(program.label_class, program.is_hard) for program in found] == [("wrong", False), ("wrong", True)]
+    assert [program.task_id for program in select(found, "remove_hard")] == ["solved"]
 
 
 def test_comments_are_no_borders():

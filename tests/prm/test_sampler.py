@@ -6,10 +6,14 @@ from collections import Counter
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
+from codegym.prm.encoding import save_tokenizer
+from codegym.prm.model import ProcessRewardModel
 from codegym.prm.probing import PrefixRequest
 from codegym.prm.sampler import TransformersSampler
 from codegym.task import StdinCheck, Task
+from codegym.tokenizers import VocabularyTokenizer
 
 TASK = Task("t", "Write f(x): add 1.\n", (StdinCheck("", ""),))
 PREFIX = "def f(x):\n    x = x + 1\n"
@@ -86,3 +90,16 @@ def test_a_model_with_too_few_positions_is_refused(policy_folder):
 def test_of_a_long_prompt_the_end_is_read(sampler):
     long = Task("l", "word " * 500, TASK.checks)
     assert len(next(iter(sampler._rows(0, ask(1, "", task=long)))).ids) == 256 - 24
+
+
+def test_a_policy_whose_tokens_are_words(tmp_path):
+    tokenizer = VocabularyTokenizer(["a", "ab", "bc", " = 1", "\n", TASK.prompt])
+    save_tokenizer(tokenizer, tmp_path)
+    trunk = ProcessRewardModel.from_scratch(tokenizer, width=32, num_layers=1, max_tokens=64).trunk
+    LlamaForCausalLM(trunk.config).save_pretrained(tmp_path)
+    sampler = TransformersSampler.load(tmp_path, max_tokens=8)
+    # "abc" is "a" and "bc", which the greedy encoding does not find
+    [row] = sampler._rows(0, ask(1, "abc = 1\n"))
+    assert row.ids == [5, 0, 2, 3, 4]
+    assert all(set(one.text) <= set("abc =1\n" + TASK.prompt) for one in sampler([ask(5, "abc = 1\n")])[0])
+    assert ProcessRewardModel.from_policy(tmp_path).tokenizer == tokenizer
