@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import tyro
 from tyro.extras import SubcommandApp
 
-from codegym.cli import checking, judging, replaying, sandbox, validation
+from codegym.cli import checking, judging, prm, replaying, sandbox, validation
 from codegym.cli.common import errors
 from codegym.errors import CodegymError
 
@@ -24,6 +24,7 @@ A first session:
     codegym replay episodes.jsonl                          is a recorded episode the same again?
 
 Every command explains itself: codegym judge --help"""
+_PRM = "Label the lines of programs, train a process reward model on the labels, say how good it is."
 _SANDBOX = "Build the image of the sandbox; check, clean up and time sandboxes."
 
 Commands = Mapping[str, Callable[..., int]]
@@ -34,6 +35,7 @@ SANDBOX_COMMANDS: Commands = {
     "clean": sandbox.clean,
     "bench": sandbox.bench,
 }
+PRM_COMMANDS: Commands = {"label": prm.label, "train": prm.train, "eval": prm.evaluate}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -59,6 +61,7 @@ def main(args: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str]) -> int:
     app = _app(COMMANDS, arguments)
     app.command(_app(SANDBOX_COMMANDS, arguments), name="sandbox", help=_SANDBOX)
+    app.command(_app(PRM_COMMANDS, arguments), name="prm", help=_PRM)
     config = (tyro.conf.FlagCreatePairsOff,)
     status: int = app.cli(prog="codegym", description=_DESCRIPTION, args=arguments, config=config)
     return status

@@ -120,6 +120,7 @@ def label(
     kind = _import("codegym.prm.sampler").TransformersSampler
     sampler = kind.load(policy, **asdict(sampling))
     about = {"policy": policy, **asdict(tasks), "path": str(tasks.path), **asdict(sampling)}
+    about.pop("device")  # a run may go on elsewhere
     with closing(box.open()) as sandbox, progress_bar() as progress:
         judge = Judge(sandbox, box.limits, stop_at_first_failure=True)
         skipped = _label(Labelling(out, chosen, tasks.num_samples, sampler, judge, settings, about), progress)
@@ -182,7 +183,7 @@ def train(
                 scorer,
                 programs,
                 config,
-                about=read_card(labels) | {"file": str(labels)},
+                about={"file": str(labels), **read_card(labels)},
                 checkpoint=out / "checkpoint.pt",
                 on_epoch=lambda epoch: progress.update(bar, completed=epoch["epoch"]),
             )

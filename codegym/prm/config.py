@@ -22,7 +22,7 @@ class TrainConfig:
     loss: Loss = "mse"
     neutral_lines: bool = True
     """Learn the label 0 of comments and the like; environments never ask for their score."""
-    epochs: int = 4
+    epochs: int = 8
     batch_size: int = 32
     """Programs a step."""
     learning_rate: float = 1e-3

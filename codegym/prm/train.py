@@ -6,6 +6,7 @@ neutral lines; Math-Shepherd, arXiv 2312.08935, the cross-entropy between ``(sco
 
 from __future__ import annotations
 
+import hashlib
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +123,9 @@ class _Run:
         )
         self.total = config.epochs * -(-len(examples) // config.batch_size)
         self.step = 0
+        examined = repr((asdict(config), [(example.row, example.targets) for example in examples]))
+        self.key = hashlib.blake2b(examined.encode(), digest_size=16).hexdigest()
+        """What a checkpoint must have been made with."""
         self.history: list[dict[str, float]] = []
 
     def go(
@@ -172,7 +176,7 @@ class _Run:
     def _save(self) -> None:
         if self.checkpoint is None:
             return
-        state = {"config": asdict(self.config), "history": self.history, "step": self.step}
+        state = {"key": self.key, "history": self.history, "step": self.step}
         state |= {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         part = self.checkpoint.with_name(self.checkpoint.name + ".part")
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -183,8 +187,8 @@ class _Run:
         if self.checkpoint is None or not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, weights_only=True)
-        if state["config"] != asdict(self.config):
-            raise ValueError(f"{self.checkpoint} is of a run with other settings: {state['config']}")
+        if state["key"] != self.key:
+            raise ValueError(f"{self.checkpoint} is of a run with other settings or labels: give another folder")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history, self.step = state["history"], state["step"]

@@ -84,6 +84,8 @@ def test_interrupted_and_gone_on_is_the_same_bit_for_bit(tmp_path):
     assert whole.card == again.card
     with pytest.raises(ValueError, match="other settings"):
         train(make_model(), programs, replace(QUICK, seed=1), checkpoint=path)
+    with pytest.raises(ValueError, match="or labels"):
+        train(make_model(), programs[1:], QUICK, checkpoint=path)
 
 
 def test_the_held_out_tasks_are_other_tasks_and_always_the_same():
