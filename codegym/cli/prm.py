@@ -59,6 +59,17 @@ class SamplingOptions:
     temperature: float = 1.0
     device: str = "cpu"
     """Where the policy runs, such as cuda."""
+    num_threads: int = 1
+    """Of torch on a CPU; a small model is fastest with one, and much slower with more where the cores are busy."""
+
+    def open(self, policy: str) -> Sampler:
+        """Load the policy."""
+        _import("torch").set_num_threads(self.num_threads)
+        kind = _import("codegym.prm.sampler").TransformersSampler
+        sampler: Sampler = kind.load(
+            policy, device=self.device, max_tokens=self.max_tokens, temperature=self.temperature
+        )
+        return sampler
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,12 @@ class ModelOptions:
     num_layers: int = 2
     """Of a model with random weights."""
     device: str = "cpu"
+    num_threads: int = 1
+    """Of torch on a CPU; small models are fastest with one."""
 
     def open(self) -> Any:
         """Make the model."""
+        _import("torch").set_num_threads(self.num_threads)
         kind = _import("codegym.prm.model").ProcessRewardModel
         if self.policy is not None:
             return kind.from_policy(self.policy).to(self.device)
@@ -117,10 +131,9 @@ def label(
     if out.suffix != ".jsonl":
         raise ValueError(f"--out must end in .jsonl, got {str(out)!r}: it is appended to")
     chosen = tasks.draw(settings.seed)
-    kind = _import("codegym.prm.sampler").TransformersSampler
-    sampler = kind.load(policy, **asdict(sampling))
-    about = {"policy": policy, **asdict(tasks), "path": str(tasks.path), **asdict(sampling)}
-    about.pop("device")  # a run may go on elsewhere
+    sampler = sampling.open(policy)
+    about = {"policy": policy, **asdict(tasks), "path": str(tasks.path)}
+    about |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
     with closing(box.open()) as sandbox, progress_bar() as progress:
         judge = Judge(sandbox, box.limits, stop_at_first_failure=True)
         skipped = _label(Labelling(out, chosen, tasks.num_samples, sampler, judge, settings, about), progress)
