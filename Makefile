@@ -16,7 +16,7 @@ help:
 	@echo 'PYTHON=... names the interpreter for .venv (3.11 or newer), now: $(PYTHON)'
 
 test: check
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
 
 # Training comes with the environment; for now this judges good and bad programs and prints the table.
 experiment: $(INSTALLED)
