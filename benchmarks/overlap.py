@@ -5,12 +5,15 @@
 The policy is a clock: a vector step takes as long as makes generating all programs as slow as judging all of them. That
 is the hardest case, since neither can hide behind the other. It writes gold programs, each with a comment of its own,
 so that no verdict comes from the judge's memory; they are of many lengths, so that they end at different steps.
+
+A judge that keeps every core busy has nothing to overlap with: leave it one core less than there are.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -38,8 +41,10 @@ class Config:
     """Settings of one run."""
 
     sandbox: Backend = "docker"
+    workers: int = max(1, (os.cpu_count() or 2) - 1)
+    """Programs that are judged at the same time."""
     slots: int = 64
-    programs: int = 2000
+    programs: int = 1500
     rounds: int = 3
     out: Path | None = None
 
@@ -125,7 +130,7 @@ def measure(judge: Judge, config: Config) -> Round:
 
 def report(rounds: list[Round], config: Config, console: Console) -> None:
     """A table of medians."""
-    table = Table(title=f"{config.programs} programs, {config.slots} slots, {config.sandbox} sandbox")
+    table = Table(title=f"{config.programs} programs, {config.slots} slots, {config.sandbox}, {config.workers} workers")
     for column in ("", "seconds", "over the slower one alone"):
         table.add_column(column, justify="left" if not column else "right")
     for name in ("judging", "generating", "in_turn", "overlapped"):
@@ -138,7 +143,7 @@ def report(rounds: list[Round], config: Config, console: Console) -> None:
 
 def main(config: Config) -> None:
     """Measure, print, write."""
-    with open_sandbox(config.sandbox, num_workers=2) as sandbox:
+    with open_sandbox(config.sandbox, num_workers=config.workers) as sandbox:
         judge = Judge(sandbox)
         judge_alone(judge, Writer(), Config(programs=200))  # boxes are warm afterwards
         rounds = [measure(Judge(sandbox, cache_size=0), config) for _ in range(config.rounds)]
