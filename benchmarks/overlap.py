@@ -44,7 +44,7 @@ class Config:
     workers: int = max(1, (os.cpu_count() or 2) - 1)
     """Programs that are judged at the same time."""
     slots: int = 64
-    programs: int = 1500
+    programs: int = 4000
     rounds: int = 3
     out: Path | None = None
 

@@ -101,7 +101,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
         **asdict(labeller.spent),
         "label_seconds": labelled,
         "train_seconds": time.perf_counter() - begun - labelled,
-        "agreement_with_oracle": agreed.rate,
+        "agreement_with_oracle": agreed.share,
         "accuracy": report.accuracy,
         "balanced_accuracy": report.balanced_accuracy,
         "base_rate": report.base_rate,
