@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from agents.common.seeding import numpy_generator
 from benchmarks.experiment.settings import Experiment
 from codegym import Judge, Task
 from codegym.prm.config import TrainConfig
-from codegym.prm.data import label_into
+from codegym.prm.data import label_into, read_card
 from codegym.prm.labeller import Labeller, LabelSettings
 from codegym.prm.labels import LabelledProgram, agreement
 from codegym.prm.model import ProcessRewardModel
@@ -91,14 +90,15 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
             on_program=lambda _: progress.advance(bar),
         )
     labelled = time.perf_counter() - begun
-    console.print(f"labels: {len(programs)} programs, {labeller.spent.completions} completions, {labelled:.0f} s")
+    spent = read_card(folder / "labels.jsonl")["spent"]  # of all runs, where this one went on with another one's file
+    console.print(f"labels: {len(programs)} programs, {spent['completions']} completions, {labelled:.0f} s")
     model = ProcessRewardModel.from_policy(start, Policy.load(start).tokenizer)
     report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, gate="warn"))
     model.save(folder / "prm")
     agreed = agreement(programs, lambda program: _oracle(tasks, program))
     cost = {
         "programs": len(programs),
-        **asdict(labeller.spent),
+        **spent,
         "label_seconds": labelled,
         "train_seconds": time.perf_counter() - begun - labelled,
         "agreement_with_oracle": agreed.share,
