@@ -16,7 +16,8 @@ help:
 	@echo 'PYTHON=... names the interpreter for .venv (3.11 or newer), now: $(PYTHON)'
 
 test: check
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -rs -m alone
+	$(BIN)/python -m pytest -q -rs -m 'not alone' -n 2 --dist loadfile
 
 # Training comes with the environment; for now this judges good and bad programs and prints the table.
 experiment: $(INSTALLED)

@@ -38,6 +38,16 @@ def missing_engine() -> str | None:
     return reason
 
 
+# They count processes that are there, or measure limits that another busy process would blur.
+ALONE = ("sandbox", "test_contract.py", "benchmarks/test_harm.py", "env/test_real.py", "env/test_failures.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(ROOT / "tests" / place) for place in ALONE):
+            item.add_marker(pytest.mark.alone)
+
+
 def pytest_report_header() -> str:
     return f"docker: {missing_engine() or 'an engine answers'}"
 
