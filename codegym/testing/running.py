@@ -84,7 +84,7 @@ def memory_of_a_process_is_limited(sandbox: Sandbox) -> None:
 def memory_of_a_tree_is_limited(sandbox: Sandbox) -> None:
     """Children with less than the limit each are over it together, which is said of the program."""
     each = CONTRACT_LIMITS.memory_mb // 2
-    hold = f"x = bytearray(b'x' * ({each} << 20))\n    time.sleep(3)\n    os._exit(0)"
+    hold = f"x = b'x' * ({each} << 20)\n    time.sleep(3)\n    os._exit(0)"  # one copy: two would be over the limit
     source = f"import os, time\nif not all(os.fork() for _ in range(5)):\n    {hold}\ntime.sleep(3)\nprint('all')"
     agree("end of five children with half of the memory each", run(sandbox, source).ended, Ended.MEMORY)
 
