@@ -88,6 +88,8 @@ def update(
     """Some epochs of clipped gradient steps; ``advantages`` are [B]."""
     config = run.config
     assert isinstance(config, GRPOConfig)
+    # the reference does not learn: what it says of these programs is the same in every epoch
+    anchor = None if reference is None else run.reference_log_probs(rollout, reference)
     clipped = []
     for epoch in range(config.epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
@@ -95,10 +97,8 @@ def update(
             log_probs, _ = run.log_probs(part)
             on_tokens = advantages[rows][:, None].expand_as(log_probs)
             losses = clipped_policy_loss(log_probs, part.log_probs, on_tokens, config.clip_low, config.clip_high)
-            if reference is not None:
-                with torch.no_grad():
-                    anchor, _ = run.log_probs(part, reference)
-                losses = losses + config.kl_coef * kl(log_probs, anchor)
+            if anchor is not None:
+                losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
             loss = aggregate(losses, part.mask, config.aggregation, config.max_tokens)
             descend(optimizer, loss, run.model, config.max_grad_norm)
             clipped.append(clip_share(log_probs.detach(), part.log_probs, part.mask, config.clip_low, config.clip_high))

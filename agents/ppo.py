@@ -99,6 +99,8 @@ def update_policy(
     """Some epochs of clipped gradient steps."""
     config = run.config
     assert isinstance(config, PPOConfig)
+    # the reference does not learn: what it says of these programs is the same in every epoch
+    anchor = None if reference is None else run.reference_log_probs(rollout, reference)
     clipped = []
     for epoch in range(config.epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
@@ -108,10 +110,8 @@ def update_policy(
                 log_probs, part.log_probs, advantages[rows], config.clip_range, config.clip_range
             )
             losses = losses - config.ent_coef * entropy
-            if reference is not None:
-                with torch.no_grad():
-                    anchor, _ = run.log_probs(part, reference)
-                losses = losses + config.kl_coef * kl(log_probs, anchor)
+            if anchor is not None:
+                losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
             descend(optimizer, aggregate(losses, part.mask), run.model, config.max_grad_norm)
             outside = clip_share(log_probs.detach(), part.log_probs, part.mask, config.clip_range, config.clip_range)
             clipped.append(outside)

@@ -75,7 +75,7 @@ def advantages_of(run: Run, config: REINFORCEPPConfig, rollout: Rollout, referen
     """Whitened returns of the tokens, [B, T]."""
     rewards = rollout.rewards
     if reference is not None:
-        anchor, _ = run.log_probs(rollout, reference)
+        anchor = run.reference_log_probs(rollout, reference)
         rewards = rewards - config.kl_coef * kl(rollout.log_probs, anchor, "k1") * rollout.mask
     returns = returns_to_go(rewards, rollout.mask, config.gamma)
     if config.group_size > 1:

@@ -48,7 +48,7 @@ class EpisodeBatch:
         self.source = find_tasks(settings.tasks, settings.path)
         self.tokenizer = load_tokenizer(settings.tokenizer)
         self.reward = settings.find_reward()
-        self.dynamics = settings.make_dynamics(self.tokenizer, num_slots)
+        self.dynamics = settings.make_dynamics(self.tokenizer, self.reward, num_slots)
         self.ledgers = [Ledger() for _ in range(num_slots)]
         vocabulary = self.tokenizer.token_bytes
         self.text_mask = np.array([bool(piece) for piece in vocabulary])

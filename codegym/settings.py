@@ -76,7 +76,7 @@ class Settings:
             raise ValueError(f"reward term {needy[0]!r} needs line scores: pass line_scorer=... as well")
         return reward
 
-    def make_dynamics(self, tokenizer: Tokenizer, num_slots: int) -> CodeDynamics:
+    def make_dynamics(self, tokenizer: Tokenizer, reward: Reward, num_slots: int) -> CodeDynamics:
         """Slots for episodes with these settings."""
         return CodeDynamics(
             tokenizer,
@@ -85,7 +85,7 @@ class Settings:
             max_tokens=self.max_tokens,
             max_prompt_tokens=self.max_prompt_tokens,
             line_scorer=self.find_line_scorer(),
-            score_at_once=self.find_reward().scores is ScoresNeeded.PER_LINE,
+            score_at_once=reward.scores is ScoresNeeded.PER_LINE,
         )
 
     def make_actions(self, tokenizer: Tokenizer) -> TokenActions | LineActions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,9 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from agents.common.generation import Completions, Finished, Sampling, generate, sample
 from agents.common.seeding import seeded_weights
-from codegym.tokenizers import ByteTokenizer, Tokenizer, TransformersTokenizer, VocabularyTokenizer, load_tokenizer
+from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, read_tokenizer, save_tokenizer
 
-_TOKENIZER_FILE = "codegym_tokenizer.json"
 _ADAPTER_FILE = "adapter_config.json"
 
 
@@ -143,9 +141,7 @@ class Policy:
     @classmethod
     def load(cls, source: str | os.PathLike[str], lora: LoraConfig | None = None, seed: int = 0) -> Policy:
         """Load what ``save`` wrote, or any causal model with a fast tokenizer, from a folder or the Hub."""
-        file = Path(os.path.expanduser(os.fspath(source))) / _TOKENIZER_FILE
-        tokenizer = _read_tokenizer(file) if file.is_file() else source
-        return cls(load_policy(source, lora), tokenizer, seed)
+        return cls(load_policy(source, lora), read_tokenizer(source), seed)
 
     @_no_bars()
     def save(self, folder: str | os.PathLike[str]) -> Path:
@@ -155,7 +151,7 @@ class Policy:
         if isinstance(self.tokenizer, TransformersTokenizer):
             AutoTokenizer.from_pretrained(self.tokenizer.name).save_pretrained(path)
         else:
-            (path / _TOKENIZER_FILE).write_text(json.dumps(_written(self.tokenizer), indent=1), encoding="utf-8")
+            save_tokenizer(self.tokenizer, path)
         return path
 
     def complete(
@@ -216,18 +212,3 @@ def _writable(tokenizer: Tokenizer, width: int) -> Tensor:
     allowed = torch.tensor([bool(piece) for piece in pieces] + [False] * (width - len(pieces)))
     allowed[tokenizer.eos_token_id] = True
     return allowed
-
-
-def _written(tokenizer: Tokenizer) -> dict[str, Any]:
-    if isinstance(tokenizer, ByteTokenizer):
-        return {"kind": "bytes"}
-    if isinstance(tokenizer, VocabularyTokenizer):  # Latin-1 gives every byte a character
-        return {"kind": "vocabulary", "tokens": [piece.decode("latin-1") for piece in tokenizer.token_bytes[:-1]]}
-    raise TypeError(f"there is no file format for a {type(tokenizer).__name__}: save it yourself and pass it to Policy")
-
-
-def _read_tokenizer(file: Path) -> Tokenizer:
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if content["kind"] == "bytes":
-        return ByteTokenizer()
-    return VocabularyTokenizer([token.encode("latin-1") for token in content["tokens"]])

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.common.generation import Sampling, generate
+from agents.common.generation import Completions, Sampling, generate
+from codegym.batch import Outcome
 from codegym.vector import CodeVectorEnv
 
 
@@ -73,12 +74,20 @@ def collect(
     prompts = [row[:length].tolist() for row, length in zip(observation["tokens"], lengths, strict=True)]
     eos = envs.batch.tokenizer.eos_token_id
     completions = generate(model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.write)
-    outcomes = envs.outcomes()
-    width = max(map(len, prompts)) + completions.tokens.shape[1]
-    size = len(prompts)
-    tokens = torch.zeros(size, width, dtype=torch.int64)
-    mask = torch.zeros(size, width, dtype=torch.bool)
-    log_probs, rewards = torch.zeros(size, width), torch.zeros(size, width)
+    return _padded(prompts, completions, envs.outcomes(), seeds, missing_end_penalty)
+
+
+def _padded(
+    prompts: Sequence[Sequence[int]],
+    completions: Completions,
+    outcomes: Sequence[Outcome],
+    seeds: Sequence[int],
+    missing_end_penalty: float,
+) -> Rollout:
+    """Prompts, completions and what they earned, in rows of one length; without what could not be judged."""
+    shape = len(prompts), max(map(len, prompts)) + completions.tokens.shape[1]
+    tokens, mask = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.bool)
+    log_probs, rewards = torch.zeros(shape), torch.zeros(shape)
     for row, (prompt, outcome) in enumerate(zip(prompts, outcomes, strict=True)):
         start, count = len(prompt), int(completions.lengths[row])
         span = slice(start, start + count)
@@ -92,7 +101,7 @@ def collect(
     valid = torch.tensor([bool(outcome.info["reward_valid"]) for outcome in outcomes])
     groups = torch.from_numpy(np.unique(np.asarray(seeds), return_inverse=True)[1])
     passed = torch.tensor([bool(outcome.info["is_success"]) for outcome in outcomes])
-    ended, slots = completions.ended_by_eos, torch.arange(size)
+    ended, slots = completions.ended_by_eos, torch.arange(len(prompts))
     everything = Rollout(tokens, mask, log_probs, rewards, groups, passed, ended, slots, int((~valid).sum()))
     return everything.select(valid)
 

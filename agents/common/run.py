@@ -24,7 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.common.generation import Sampling
 from agents.common.policy import Policy
 from agents.common.rollout import Rollout, collect, log_probs_of
-from agents.common.seeding import derive
+from agents.common.seeding import derive, torch_generator
 from codegym.vector import CodeVectorEnv
 
 
@@ -182,7 +182,7 @@ class Run:
 
     def generator(self, iteration: int, purpose: str) -> torch.Generator:
         """A generator that depends on the run's seed, the iteration and what it is for."""
-        return torch.Generator().manual_seed(derive(self.config.seed, purpose, iteration))
+        return torch_generator(self.config.seed, purpose, iteration)
 
     def collect(self, iteration: int, group_size: int = 1, *, greedy: bool = False) -> Rollout:
         """Write the programs of an iteration; ``group_size`` of them answer each prompt, sampled or the likeliest."""
@@ -204,6 +204,12 @@ class Run:
         """Log-probability of each chosen token under the policy (or ``model``), and entropy there, both [B, T]."""
         temperature = self.config.temperature
         return log_probs_of(model or self.model, rollout.tokens, rollout.mask, temperature, self.allowed)
+
+    @torch.no_grad()
+    def reference_log_probs(self, rollout: Rollout, reference: nn.Module) -> Tensor:
+        """Log-probability of each chosen token under a policy that does not learn, [B, T]."""
+        rows = torch.arange(len(rollout.tokens)).split(self.config.minibatch)
+        return torch.cat([self.log_probs(rollout.select(part), reference)[0] for part in rows])
 
     def minibatches(self, iteration: int, epoch: int, count: int) -> Iterator[Tensor]:
         """Indices of programs, shuffled, in minibatches."""

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from transformers import AutoModel, LlamaConfig, LlamaModel, PreTrainedModel
 
 from codegym.prm.base import ScoreRequest
-from codegym.prm.encoding import LineEncoder, read_tokenizer, save_tokenizer
+from codegym.prm.encoding import LineEncoder
 from codegym.prm.value import ValueModel
-from codegym.tokenizers import Tokenizer, load_tokenizer
+from codegym.tokenizers import Tokenizer, load_tokenizer, read_tokenizer, save_tokenizer
 
 _LONGEST = 2048
 _SETTINGS, _CARD, _HEAD, _TRUNK, _TOKENIZER = "prm.json", "card.json", "head.safetensors", "trunk", "tokenizer"

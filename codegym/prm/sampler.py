@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
-from codegym.prm.encoding import read_tokenizer, spell
+from codegym.prm.encoding import spell
 from codegym.prm.model import batches
 from codegym.prm.probing import Completion, PrefixRequest
-from codegym.tokenizers import Tokenizer
+from codegym.tokenizers import Tokenizer, read_tokenizer
 
 
 class _Row(NamedTuple):

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from codegym.synth.base import Line, Sketch
+from codegym.synth.base import Line, Procedural, Sketch
 from codegym.synth.grammar import BUILTINS
 
 _VARIABLE = re.compile(r"\bv\b")
@@ -126,3 +126,17 @@ def _pool(steps: tuple[Operation, ...], hard: float, least: int) -> tuple[Operat
 def _line(operation: Operation, variable: str, start: str) -> Line:
     written = [start + _VARIABLE.sub(variable, text) for text in (operation.right, *operation.wrong)]
     return Line(written[0], operation.phrase, operation.bug_rate, tuple(written[1:]))
+
+
+class ChainFamily(Procedural):
+    """A family whose programs are chains; a subclass says of what, in ``chains``, and on what, with ``_argument``."""
+
+    horizons: ClassVar[tuple[int, int]] = (1, 12)
+    chains: ClassVar[Chains]
+
+    def examples(self) -> Iterator[str]:
+        """Give texts that hold every word of the prompts and programs."""
+        return self.chains.examples()
+
+    def _sketch(self, source: random.Random, horizon: int, hard: float) -> Sketch | None:
+        return self.chains.sketch(source, horizon, hard, *self._arguments(source))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from codegym.synth.base import Procedural, Sketch
-from codegym.synth.chains import Chains, operations
+from codegym.synth.chains import ChainFamily, Chains, operations
 
 STEPS = operations("""
     30 ; add 3 ; [i + 3 for i in v] ; [i + 2 for i in v] ; [i - 3 for i in v]
@@ -55,7 +53,7 @@ _CHAINS = Chains(STEPS, ENDS, "abcxyz")
 
 
 @dataclass(frozen=True)
-class Pipelines(Procedural):
+class Pipelines(ChainFamily):
     """Chains of list operations that end in one number or a list.
 
     >>> print(Pipelines().by_id("pipelines:train:2:0:a30febcfd9").solution)
@@ -67,14 +65,7 @@ class Pipelines(Procedural):
     """
 
     name: ClassVar[str] = "pipelines"
-    horizons: ClassVar[tuple[int, int]] = (1, 12)
-
-    def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
-        return _CHAINS.examples()
-
-    def _sketch(self, source: random.Random, horizon: int, hard: float) -> Sketch | None:
-        return _CHAINS.sketch(source, horizon, hard, *self._arguments(source))
+    chains: ClassVar[Chains] = _CHAINS
 
     @staticmethod
     def _arguments(source: random.Random) -> tuple[object, ...]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from codegym.synth.base import Procedural, Sketch
-from codegym.synth.chains import Chains, operations
+from codegym.synth.chains import ChainFamily, Chains, operations
 
 STEPS = operations("""
     30 ; upper ; v.upper() ; v.lower() ; v.title()
@@ -55,18 +53,11 @@ _CHAINS = Chains(STEPS, ENDS, "pstxyz")
 
 
 @dataclass(frozen=True)
-class Strings(Procedural):
+class Strings(ChainFamily):
     """Chains of string operations that end in a text, a list of words or a number."""
 
     name: ClassVar[str] = "strings"
-    horizons: ClassVar[tuple[int, int]] = (1, 12)
-
-    def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
-        return _CHAINS.examples()
-
-    def _sketch(self, source: random.Random, horizon: int, hard: float) -> Sketch | None:
-        return _CHAINS.sketch(source, horizon, hard, *self._arguments(source))
+    chains: ClassVar[Chains] = _CHAINS
 
     @staticmethod
     def _arguments(source: random.Random) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from codegym.tokenizers.base import Tokenizer
 from codegym.tokenizers.fast import TransformersTokenizer
+from codegym.tokenizers.files import read_tokenizer, save_tokenizer
 from codegym.tokenizers.loading import load_tokenizer
 from codegym.tokenizers.plain import ByteTokenizer, VocabularyTokenizer
 from codegym.tokenizers.training import train_tokenizer
@@ -12,5 +13,7 @@ __all__ = [
     "TransformersTokenizer",
     "VocabularyTokenizer",
     "load_tokenizer",
+    "read_tokenizer",
+    "save_tokenizer",
     "train_tokenizer",
 ]

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from agents import grpo, ppo, reinforce, reinforce_pp, rloo
-from agents.common.policy import TinyConfig, make_tiny
+from agents.common.losses import kl
+from agents.common.policy import Policy, TinyConfig, make_tiny
 from agents.common.run import Run
 from agents.toy import SETTINGS, TASK
 from codegym import SandboxError, Status, Verdict
@@ -120,3 +121,25 @@ def test_the_greedy_baseline_is_the_score_of_the_greedy_program(start, tmp_path)
         greedy = run.collect(0, greedy=True)
         assert len(greedy.scores.unique()) == 1  # one task, one greedy program
         assert torch.equal(reinforce.baseline(run, 0, rollout), greedy.scores[:, None])
+
+
+def test_before_it_learns_a_policy_is_its_own_reference(start, tmp_path) -> None:
+    with Run(make_config("ppo", start, tmp_path, programs=8, minibatch=3), tasks=TASK) as run:
+        run.keep()
+        rollout = run.collect(0)
+        torch.testing.assert_close(run.reference_log_probs(rollout, run.model), rollout.log_probs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["ppo", "grpo", "reinforce_pp"])
+def test_a_divergence_that_costs_much_keeps_the_policy_where_it_was(name, start, tmp_path) -> None:
+    moved = {}
+    for kl_coef in (0.0, 100.0):
+        config = make_config(name, start, tmp_path / str(kl_coef), iterations=6, programs=64, kl_coef=kl_coef)
+        run = AGENTS[name][1](config, tasks=TASK)
+        pairs = zip(run.model.parameters(), Policy.load(start).model.parameters(), strict=True)
+        with Run(replace(config, out=tmp_path / f"{kl_coef} measured"), tasks=TASK) as fresh:
+            fresh.keep()
+            rollout = fresh.collect(0)
+            moved[kl_coef] = float(kl(rollout.log_probs, fresh.reference_log_probs(rollout, run.model)).sum())
+        assert any(not torch.equal(one, other) for one, other in pairs)
+    assert moved[100.0] < 0.5 * moved[0.0]

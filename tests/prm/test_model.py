@@ -9,10 +9,10 @@ import torch
 from prm_worlds import make_task
 
 from codegym.prm.base import ScoreRequest
-from codegym.prm.encoding import LineEncoder, read_tokenizer, save_tokenizer
+from codegym.prm.encoding import LineEncoder
 from codegym.prm.model import ProcessRewardModel, Row, batches, pad
 from codegym.testing import check_line_scorer
-from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer
+from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer, read_tokenizer, save_tokenizer
 
 LINES = ("a = 1\n", "b = a\n", "c = b")
 

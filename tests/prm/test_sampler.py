@@ -8,12 +8,11 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from codegym.prm.encoding import save_tokenizer
 from codegym.prm.model import ProcessRewardModel
 from codegym.prm.probing import PrefixRequest
 from codegym.prm.sampler import TransformersSampler
 from codegym.task import StdinCheck, Task
-from codegym.tokenizers import VocabularyTokenizer
+from codegym.tokenizers import VocabularyTokenizer, save_tokenizer
 
 TASK = Task("t", "Write f(x): add 1.\n", (StdinCheck("", ""),))
 PREFIX = "def f(x):\n    x = x + 1\n"
