@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 
 help:
 	@echo 'make test        checks, then all tests; ends with the tests that were skipped and why'
-	@echo 'make experiment  a short run of the judge on real tasks'
+	@echo 'make experiment  trains a small policy with and without a process reward model; a table and a plot in runs/'
 	@echo 'make check       ruff, ruff format, mypy'
 	@echo 'make image       builds the image of the Docker sandbox'
 	@echo 'make clean       removes .venv and what tools left behind'
@@ -19,9 +19,8 @@ test: check
 	$(BIN)/python -m pytest -q -rs -m alone
 	$(BIN)/python -m pytest -q -rs -m 'not alone' -n 2 --dist loadfile
 
-# Training comes with the environment; for now this judges good and bad programs and prints the table.
 experiment: $(INSTALLED)
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m benchmarks.experiment
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

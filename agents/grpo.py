@@ -22,9 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from agents.common.advantages import Scale, group_advantages
+from agents.common.config import RunConfig
 from agents.common.losses import Aggregation, aggregate, clip_share, clipped_policy_loss, descend, kl
 from agents.common.rollout import Rollout
-from agents.common.run import Run, RunConfig
+from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
 
@@ -50,15 +51,16 @@ class GRPOConfig(RunConfig):
     """Weight of k3, KL against the starting policy, in the loss."""
 
 
-def train(config: GRPOConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+def train(config: GRPOConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
     """Train a policy.
 
     Args:
         config: settings.
         line_scorer: a process reward model, for rewards that read line scores.
         tasks: a task source, instead of ``config.tasks``.
+        eval_tasks: a task source for ``config.eval_every``; None: the tasks that are trained on.
     """
-    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+    with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
         reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         run.keep(optimizer=optimizer)

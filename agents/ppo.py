@@ -3,9 +3,18 @@
     python -m agents.ppo --policy runs/start --out runs/ppo --tasks arithmetic
 
 What a program earned stands on the tokens that earned it (the credit of the environment), the critic says what was to
-be expected before each token, generalised advantage estimation makes advantages of both. The critic starts as a copy of
-the policy's trunk with a zero head, or from a process reward model (PSGPO, arXiv 2410.17621, "value initialisation"),
-which is first fitted to the returns by an affine map and then trained alone for some iterations.
+be expected before each token, generalised advantage estimation makes advantages of both.
+
+The critic starts from one of three (``value_init``; the last two are PSGPO's "value initialisation", arXiv 2410.17621,
+which does not say which of them it means):
+
+- "none": a copy of the policy's trunk with a zero head;
+- "weights": a copy of the process reward model's trunk and head; it must have the policy's tokenizer;
+- "distilled": as "none", then trained on what the line scorer says of some thousand programs of the policy, which need
+  no labels, no run and no common tokenizer.
+
+Then it is fitted to the returns by an affine map and trained alone for ``critic_warmup`` iterations.
+``mc_explained_variance`` in the log says how good it is, at its start and just before the policy's first update.
 
 Left out: a KL term against the starting policy is off unless ``kl_coef`` is set, as in most later work; parallel
 actors; a shared trunk of policy and critic.
@@ -15,16 +24,28 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.common.advantages import explained_variance, gae, returns_to_go, whiten
-from agents.common.critic import Critic, critic_of
-from agents.common.losses import aggregate, clip_share, clipped_policy_loss, descend, kl, value_loss
+from agents.common.config import RunConfig
+from agents.common.critic import Critic, ValueInit, distil, first_critic, scored_programs
+from agents.common.losses import (
+    KLIn,
+    aggregate,
+    check_kl_in,
+    clip_share,
+    clipped_policy_loss,
+    descend,
+    kl,
+    value_loss,
+    with_kl,
+)
+from agents.common.monte_carlo import mc_explained_variance, sampled_returns, states_of
 from agents.common.rollout import Rollout
-from agents.common.run import Run, RunConfig
+from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
 
@@ -43,7 +64,10 @@ class PPOConfig(RunConfig):
     ent_coef: float = 0.0
     """Weight of the entropy bonus."""
     kl_coef: float = 0.0
-    """Weight of k3, KL against the starting policy, in the loss."""
+    """Weight of KL against the starting policy."""
+    kl_in: KLIn = "loss"
+    """"loss": k3 in the loss, as in GRPO; "reward": k1 in the reward of each token, which advantages and values see, as
+    in RLHF (Ziegler et al., arXiv 1909.08593)."""
     normalize_advantages: bool = False
     """Whiten the advantages of an iteration; with rewards that are mostly 0 this blows up noise."""
     critic_learning_rate: float = 1e-3
@@ -52,40 +76,111 @@ class PPOConfig(RunConfig):
     """Passes of the critic over the programs of an iteration."""
     critic_warmup: int = 1
     """Iterations in which only the critic learns."""
+    calibrate_again: bool = False
+    """Fit the critic to the returns once more just before the policy's first update, on programs that it has not seen:
+    what it has learnt by heart in the warm-up, and does not hold for others, is scaled down."""
+    value_init: ValueInit = "none"
+    """What the critic starts from; the line scorer that is handed over is the process reward model."""
+    distil_rollouts: int = 8
+    """Iterations' worth of programs that a "distilled" critic learns line scores from; with one it learns them by
+    heart, and knows nothing of other programs."""
+    distil_epochs: int = 16
+    """Passes over them."""
+    mc_values: int = 0
+    """Completions of a state to measure the critic by, twice in a run; 0 leaves that out."""
+    mc_states: int = 64
+    """States, prompts and line ends of sampled programs, to measure it at."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_kl_in(self.kl_in)
+        if self.value_init not in get_args(ValueInit):
+            raise ValueError(f'value_init must be "none", "weights" or "distilled", got {self.value_init!r}')
+        if min(self.distil_rollouts, self.distil_epochs) < 1:
+            raise ValueError(
+                f"distil_rollouts and distil_epochs must be at least 1, got {self.distil_rollouts} and "
+                f"{self.distil_epochs}"
+            )
+        if self.mc_values < 0 or self.mc_values == 1 or self.mc_states < 2:
+            raise ValueError(
+                f"mc_values={self.mc_values} with mc_states={self.mc_states}: wanted 0 completions or at least 2 (one "
+                "says nothing of its noise), and at least 2 states"
+            )
 
 
-def train(config: PPOConfig, *, critic: Critic | None = None, line_scorer: Any = None, tasks: Any = None) -> Run:
+def train(
+    config: PPOConfig,
+    *,
+    critic: Critic | None = None,
+    line_scorer: Any = None,
+    tasks: Any = None,
+    eval_tasks: Any = None,
+) -> Run:
     """Train a policy.
 
     Args:
         config: settings.
-        critic: where it starts from, such as a process reward model; None is the policy's trunk with a zero head.
-        line_scorer: a process reward model, for rewards that read line scores.
+        critic: instead of ``config.value_init``.
+        line_scorer: a process reward model, for rewards that read line scores and for ``config.value_init``.
         tasks: a task source, instead of ``config.tasks``.
+        eval_tasks: a task source for ``config.eval_every``; None: the tasks that are trained on.
     """
-    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
-        critic = critic or critic_of(run.model)
+    with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
+        critic = first_critic(run, config.value_init, critic)
         reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         actor_optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         critic_optimizer = torch.optim.AdamW(critic.parameters(), config.critic_learning_rate, weight_decay=0.0)
         run.keep(critic=critic, actor_optimizer=actor_optimizer, critic_optimizer=critic_optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration)
-            returns = returns_to_go(rollout.rewards, rollout.mask, config.gamma)
+            # the reference does not learn: what it says of these programs is the same in every epoch
+            anchor = None if reference is None else run.reference_log_probs(rollout, reference)
+            rewards = rollout.rewards
+            if anchor is not None and config.kl_in == "reward":
+                rewards = with_kl(rewards, rollout.log_probs, anchor, rollout.mask, config.kl_coef)
+            returns = returns_to_go(rewards, rollout.mask, config.gamma)
+            if iteration == 0 and config.value_init == "distilled":
+                learn_scores(run, config, critic)
             values = values_of(critic, rollout, config.minibatch)
-            if iteration == 0:
+            if iteration == 0 or (config.calibrate_again and iteration == config.critic_warmup):
                 critic.calibrate(values, returns, rollout.mask)
                 values = values_of(critic, rollout, config.minibatch)
             said = {"explained_variance": explained_variance(values, returns, rollout.mask)}
-            advantages = gae(rollout.rewards, values, rollout.mask, config.gamma, config.gae_lambda)
+            if config.mc_values and iteration in (0, config.critic_warmup):
+                said["mc_explained_variance"] = measured(run, config, iteration, rollout, values)
+            advantages = gae(rewards, values, rollout.mask, config.gamma, config.gae_lambda)
             if config.normalize_advantages:
                 advantages = whiten(advantages, rollout.mask)
             if iteration >= config.critic_warmup:
-                said |= update_policy(run, iteration, rollout, advantages, actor_optimizer, reference)
+                said |= update_policy(run, iteration, rollout, advantages, actor_optimizer, anchor)
             # The targets of the critic are returns, not advantages plus values: with lambda 1 they are the same.
             said |= update_critic(run, iteration, rollout, critic, returns, critic_optimizer)
             run.log(iteration, rollout, said)
     return run
+
+
+def learn_scores(run: Run, config: PPOConfig, critic: Critic) -> None:
+    """Distil the line scorer into the critic, before anything is learnt from returns."""
+    assert run.line_scorer is not None
+    distil(
+        critic,
+        *scored_programs(run, run.line_scorer, config.distil_rollouts),
+        generator=run.generator(0, "distil order"),
+        epochs=config.distil_epochs,
+        minibatch=config.minibatch,
+        learning_rate=config.critic_learning_rate,
+        max_grad_norm=config.max_grad_norm,
+    )
+
+
+def measured(run: Run, config: PPOConfig, iteration: int, rollout: Rollout, values: Tensor) -> float:
+    """Explained variance of the critic against the mean returns of many completions of some states."""
+    programs, generator = run.last_steps(rollout), run.generator(iteration, "true values")
+    states = states_of(rollout, programs)
+    order = torch.randperm(len(states), generator=generator)[: config.mc_states]
+    chosen = [states[index] for index in order.tolist()]
+    returns = sampled_returns(run, rollout, programs, chosen, config.mc_values, generator, config.gamma)
+    return mc_explained_variance(torch.stack([values[state.row, state.place] for state in chosen]), returns)
 
 
 def update_policy(
@@ -94,13 +189,11 @@ def update_policy(
     rollout: Rollout,
     advantages: Tensor,
     optimizer: torch.optim.Optimizer,
-    reference: nn.Module | None,
+    anchor: Tensor | None,
 ) -> dict[str, float]:
-    """Some epochs of clipped gradient steps."""
+    """Some epochs of clipped gradient steps; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
     config = run.config
     assert isinstance(config, PPOConfig)
-    # the reference does not learn: what it says of these programs is the same in every epoch
-    anchor = None if reference is None else run.reference_log_probs(rollout, reference)
     clipped = []
     for epoch in range(config.epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
@@ -110,7 +203,7 @@ def update_policy(
                 log_probs, part.log_probs, advantages[rows], config.clip_range, config.clip_range
             )
             losses = losses - config.ent_coef * entropy
-            if anchor is not None:
+            if anchor is not None and config.kl_in == "loss":
                 losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
             descend(optimizer, aggregate(losses, part.mask), run.model, config.max_grad_norm)
             outside = clip_share(log_probs.detach(), part.log_probs, part.mask, config.clip_range, config.clip_range)

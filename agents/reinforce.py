@@ -5,21 +5,26 @@
 Baselines: the mean score of the iteration ("mean"); the score of the policy's own greedy program for the same prompt
 ("greedy", self-critical training, as in CodeRL, arXiv 2207.01780, and RLTF, arXiv 2307.04349); none.
 
+With ``kl_coef`` a program also pays for leaving the starting policy: k1 in the reward of each token, as in RLHF, or k3
+in the loss (``kl_in``). The greedy program of a baseline does not pay.
+
 Left out: CodeRL's critic that weighs the tokens, and the supervised half-steps between updates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from agents.common.advantages import returns_to_go
-from agents.common.losses import aggregate, descend
+from agents.common.config import RunConfig
+from agents.common.losses import KLIn, aggregate, check_kl_in, descend, kl, with_kl
 from agents.common.rollout import Rollout
-from agents.common.run import Run, RunConfig
+from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
 
@@ -31,32 +36,54 @@ class REINFORCEConfig(RunConfig):
     """What a program's return is compared with."""
     to_go: bool = False
     """A token is credited with what was earned from it on, not with the score of its whole program."""
+    kl_coef: float = 0.0
+    """Weight of KL against the starting policy."""
+    kl_in: KLIn = "reward"
+    """"reward": k1 in the reward of each token; "loss": k3 in the loss."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_kl_in(self.kl_in)
 
 
-def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
     """Train a policy.
 
     Args:
         config: settings.
         line_scorer: a process reward model, for rewards that read line scores.
         tasks: a task source, instead of ``config.tasks``.
+        eval_tasks: a task source for ``config.eval_every``; None: the tasks that are trained on.
     """
-    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+    with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
+        reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         run.keep(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration)
-            returns = returns_to_go(rollout.rewards, rollout.mask) if config.to_go else rollout.scores[:, None]
-            advantages = (returns - baseline(run, iteration, rollout)) * rollout.mask
+            anchor = None if reference is None else run.reference_log_probs(rollout, reference)
+            paid = rollout if config.kl_in == "loss" else penalised(rollout, anchor, config.kl_coef)
+            returns = returns_to_go(paid.rewards, paid.mask) if config.to_go else paid.scores[:, None]
+            advantages = (returns - baseline(run, iteration, paid)) * rollout.mask
             losses = []
             for rows in run.minibatches(iteration, 0, len(rollout.tokens)):
                 part = rollout.select(rows)
                 log_probs, _ = run.log_probs(part)
-                loss = aggregate(-log_probs * advantages[rows], part.mask)
+                loss = -log_probs * advantages[rows]
+                if anchor is not None and config.kl_in == "loss":
+                    loss = loss + config.kl_coef * kl(log_probs, anchor[rows])
+                loss = aggregate(loss, part.mask)
                 descend(optimizer, loss, run.model, config.max_grad_norm)
                 losses.append(float(loss.detach()))
             run.log(iteration, rollout, {"policy_loss": sum(losses) / len(losses)})
     return run
+
+
+def penalised(rollout: Rollout, anchor: Tensor | None, kl_coef: float) -> Rollout:
+    """The rollout with KL in its rewards; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
+    if anchor is None:
+        return rollout
+    return replace(rollout, rewards=with_kl(rollout.rewards, rollout.log_probs, anchor, rollout.mask, kl_coef))
 
 
 def baseline(run: Run, iteration: int, rollout: Rollout) -> Tensor:

@@ -3,8 +3,9 @@
     python -m agents.reinforce_pp --policy runs/start --out runs/reinforce_pp --tasks arithmetic
 
 The reward of a token is what it earned, minus ``kl_coef`` times the log-ratio to the starting policy (k1, in the
-reward, where it is unbiased). The advantage of a token is its return, whitened over the whole iteration; with
-``group_size`` above 1 the mean return of the group is taken off first (the variant "with baseline").
+reward, where it is unbiased; ``kl_in="loss"`` puts k3 into the loss instead). The advantage of a token is its return,
+whitened over the whole iteration; with ``group_size`` above 1 the mean return of the group is taken off first (the
+variant "with baseline").
 
 Left out: nothing of the algorithm; the paper's mixture of data sets.
 """
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.common.advantages import group_advantages, returns_to_go, whiten
-from agents.common.losses import aggregate, clipped_policy_loss, descend, kl
+from agents.common.config import RunConfig
+from agents.common.losses import KLIn, aggregate, check_kl_in, clipped_policy_loss, descend, kl, with_kl
 from agents.common.rollout import Rollout
-from agents.common.run import Run, RunConfig
+from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
 
@@ -38,24 +40,32 @@ class REINFORCEPPConfig(RunConfig):
     clip_range: float = 0.2
     """How far the ratio to the sampling policy may move."""
     kl_coef: float = 0.0
-    """Weight of k1, KL against the starting policy, in the reward."""
+    """Weight of KL against the starting policy."""
+    kl_in: KLIn = "reward"
+    """"reward": k1 in the reward of each token; "loss": k3 in the loss."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_kl_in(self.kl_in)
 
 
-def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
     """Train a policy.
 
     Args:
         config: settings.
         line_scorer: a process reward model, for rewards that read line scores.
         tasks: a task source, instead of ``config.tasks``.
+        eval_tasks: a task source for ``config.eval_every``; None: the tasks that are trained on.
     """
-    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+    with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
         reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         run.keep(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration, config.group_size)
-            advantages = advantages_of(run, config, rollout, reference)
+            anchor = None if reference is None else run.reference_log_probs(rollout, reference)
+            advantages = advantages_of(config, rollout, anchor)
             losses = []
             for epoch in range(config.epochs):
                 for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
@@ -63,6 +73,8 @@ def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = No
                     log_probs, _ = run.log_probs(part)
                     clip = config.clip_range
                     loss = clipped_policy_loss(log_probs, part.log_probs, advantages[rows], clip, clip)
+                    if anchor is not None and config.kl_in == "loss":
+                        loss = loss + config.kl_coef * kl(log_probs, anchor[rows])
                     loss = aggregate(loss, part.mask)
                     descend(optimizer, loss, run.model, config.max_grad_norm)
                     losses.append(float(loss.detach()))
@@ -70,13 +82,11 @@ def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = No
     return run
 
 
-@torch.no_grad()
-def advantages_of(run: Run, config: REINFORCEPPConfig, rollout: Rollout, reference: nn.Module | None) -> Tensor:
-    """Whitened returns of the tokens, [B, T]."""
+def advantages_of(config: REINFORCEPPConfig, rollout: Rollout, anchor: Tensor | None) -> Tensor:
+    """Whitened returns of the tokens, [B, T]; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
     rewards = rollout.rewards
-    if reference is not None:
-        anchor = run.reference_log_probs(rollout, reference)
-        rewards = rewards - config.kl_coef * kl(rollout.log_probs, anchor, "k1") * rollout.mask
+    if anchor is not None and config.kl_in == "reward":
+        rewards = with_kl(rewards, rollout.log_probs, anchor, rollout.mask, config.kl_coef)
     returns = returns_to_go(rewards, rollout.mask, config.gamma)
     if config.group_size > 1:
         means = rewards.sum(1) - group_advantages(rewards.sum(1), rollout.groups, "none")

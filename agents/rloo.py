@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from agents.common.advantages import leave_one_out
+from agents.common.config import RunConfig
 from agents.common.losses import aggregate, descend
-from agents.common.run import Run, RunConfig
+from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
 
@@ -28,15 +29,16 @@ class RLOOConfig(RunConfig):
     """Programs that answer each prompt."""
 
 
-def train(config: RLOOConfig, *, line_scorer: Any = None, tasks: Any = None) -> Run:
+def train(config: RLOOConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
     """Train a policy.
 
     Args:
         config: settings.
         line_scorer: a process reward model, for rewards that read line scores.
         tasks: a task source, instead of ``config.tasks``.
+        eval_tasks: a task source for ``config.eval_every``; None: the tasks that are trained on.
     """
-    with Run(config, line_scorer=line_scorer, tasks=tasks) as run:
+    with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         run.keep(optimizer=optimizer)
         for iteration in run.iterations():

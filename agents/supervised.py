@@ -17,15 +17,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
 from rich.console import Console
 from rich.progress import Progress, TextColumn
-from torch import Tensor
-from torch.nn import functional
 
+from agents.common.examples import Example, batches, completion_loss, to_example
 from agents.common.generation import Sampling
 from agents.common.pass_rates import pass_rates, show
 from agents.common.policy import LoraConfig, Policy, TinyConfig, make_tiny
@@ -85,14 +84,6 @@ class Config:
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
-class Example(NamedTuple):
-    """Tokens to learn from."""
-
-    tokens: list[int]
-    """Prompt, completion, end of the program."""
-    prompt_length: int
-
-
 def make_family(config: Config, split: Literal["train", "test"] = "train", horizon: int | None = None) -> TaskSource:
     """Make the family that the settings name, or its tasks of one horizon."""
     low_high = (horizon, horizon) if horizon is not None else config.horizon
@@ -123,37 +114,6 @@ def draw_examples(config: Config, policy: Policy) -> list[Example]:
     return [to_example(policy, task.prompt, program) for task, program in zip(tasks, programs, strict=True)]
 
 
-def to_example(policy: Policy, prompt: str, program: str) -> Example:
-    """Tokenise a prompt and a program apart, as a policy sees them."""
-    tokenizer = policy.tokenizer
-    start = tokenizer.encode(prompt)
-    return Example([*start, *tokenizer.encode(program), tokenizer.eos_token_id], len(start))
-
-
-def completion_loss(model: Any, examples: Sequence[Example]) -> Tensor:
-    """Cross-entropy of the completions, mean over their tokens, the end of the program included."""
-    longest = max(len(example.tokens) for example in examples)
-    tokens = torch.tensor([example.tokens + [0] * (longest - len(example.tokens)) for example in examples])  # [B, T]
-    places = torch.arange(longest)
-    starts = torch.tensor([example.prompt_length for example in examples])[:, None]
-    ends = torch.tensor([len(example.tokens) for example in examples])[:, None]
-    targets = tokens.masked_fill((places < starts) | (places >= ends), -100).to(model.device)  # not a matter of pad ids
-    # On the right of a causal model padding changes nothing, so there is no attention mask.
-    logits = model(tokens[:, :-1].to(model.device)).logits.float()  # [B, T - 1, V]
-    return functional.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten())
-
-
-def batches(examples: Sequence[Example], config: Config, epoch: int) -> Iterator[list[Example]]:
-    """Go through all examples in random order, those of similar length together: less padding."""
-    generator = torch_generator(config.seed, "order", epoch)
-    order = torch.randperm(len(examples), generator=generator).tolist()
-    pool = 16 * config.batch_size
-    pools = [sorted(order[at : at + pool], key=lambda i: len(examples[i].tokens)) for at in range(0, len(order), pool)]
-    found = [part[at : at + config.batch_size] for part in pools for at in range(0, len(part), config.batch_size)]
-    for place in torch.randperm(len(found), generator=generator).tolist():
-        yield [examples[index] for index in found[place]]
-
-
 def learning_rate(config: Config, step: int, num_steps: int) -> float:
     """Learning rate of an update, from 0."""
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
@@ -178,7 +138,8 @@ class Fit:
         """Train to the end; gives the loss after each update."""
         while self.step < self.num_steps:
             epoch, done = divmod(self.step, self.steps_per_epoch)
-            for batch in [*batches(self.examples, self.config, epoch)][done:]:
+            order = torch_generator(self.config.seed, "order", epoch)
+            for batch in [*batches(self.examples, self.config.batch_size, order)][done:]:
                 yield self._update(batch)
 
     def _update(self, batch: list[Example]) -> float:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import os
-import warnings
 from pathlib import Path
 
-import docker
-import docker.errors
 import pytest
 from hypothesis import Phase, settings
+
+from codegym.errors import SandboxError
+from codegym.sandbox.docker import engine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,16 +24,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 @functools.cache
 def missing_engine() -> str | None:
     """Why no Docker engine can be used, None where one answers."""
-    reason = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # docker forgets its socket where nothing listens
-        try:
-            with contextlib.closing(docker.from_env(timeout=10)) as client:
-                client.ping()
-        except (docker.errors.DockerException, OSError) as error:
-            reason = f"no Docker engine answers: {error}"
-        gc.collect()
-    return reason
+    try:
+        with engine() as client:
+            client.ping()
+    except SandboxError as error:
+        return str(error)
+    return None
 
 
 # They count processes that are there, or measure limits that another busy process would blur.

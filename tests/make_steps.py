@@ -10,7 +10,10 @@ from codegym.lines import LineKind
 from codegym.sandbox.base import Failure
 from codegym.task import StdinCheck, Task
 
-TASK = Task("double", "Print twice the number.", (StdinCheck("1", "2"), StdinCheck("2", "4")))
+CHECKS = (StdinCheck("1", "2"), StdinCheck("2", "4"))
+TASK = Task(
+    "double", "Print twice the number.", CHECKS, solution="# Two lines of code.\nn = int(input())\nprint(2 * n)\n"
+)
 MAX_TOKENS = 100
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from codegym import AssertCheck, FakeSandbox, SandboxError, StdinCheck, Task, Verdict
 from codegym.cli import common, main
-from codegym.cli.common import in_order
 from codegym.datasets import dump
+from codegym.evaluate import in_order
 from codegym.judge import Status
 from codegym.sandbox.base import Ended, Execution, Failure, Request, Run
 from codegym.sandbox.process import why_not

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from agents.common.losses import aggregate, descend, value_loss
+from agents.common.rollout import Rollout, collect
+from agents.common.run import Run
+from agents.common.seeding import derive
+from codegym.facts import Step
+from codegym.fakes import FakeJudge
+from codegym.lines import LineKind
+from codegym.prm.base import LineScorer, ScoreRequest
+
+ValueInit = Literal["none", "weights", "distilled"]
+"""What a critic starts from: the policy's trunk with a zero head, the weights of a process reward model, its scores."""
 
 
 class Critic(nn.Module):
@@ -63,6 +78,116 @@ class Body(nn.Module):
         return numbers
 
 
-def critic_of(model: nn.Module) -> Critic:
-    """Make a critic whose trunk is a copy of the policy's."""
-    return Critic(Body(copy.deepcopy(model.base_model), model.config.hidden_size))
+def critic_of(model: Any) -> Critic:
+    """Make a critic whose trunk is a copy of the policy's; of one with LoRA the matrices are trained there too."""
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return Critic(Body(copy.deepcopy(whole.base_model), whole.config.hidden_size))
+
+
+def first_critic(run: Run, value_init: ValueInit, critic: Critic | None) -> Critic:
+    """What a critic starts from, before it is calibrated; one to be distilled has yet to learn.
+
+    Raises:
+        ValueError: it is told twice, or the line scorer is missing or has no weights to copy.
+    """
+    if critic is not None and value_init != "none":
+        raise ValueError(f"a critic was given and value_init={value_init!r} too: leave one of them out")
+    if value_init != "none" and run.line_scorer is None:
+        raise ValueError(f"value_init={value_init!r} needs a process reward model: pass line_scorer=... as well")
+    if value_init != "weights":
+        return critic or critic_of(run.model)
+    if not hasattr(run.line_scorer, "value_model"):
+        kind = type(run.line_scorer).__name__
+        raise ValueError(f'value_init="weights" wants a ProcessRewardModel, got {kind}: "distilled" takes any scorer')
+    return Critic(run.line_scorer.value_model(run.policy.tokenizer))
+
+
+def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Programs of a run's policy and what a line scorer says of them: tokens, scores and where there are any, [B, T].
+
+    They are written for tasks of the run, as many in a rollout as in an iteration, and not judged: no program is run.
+
+    Args:
+        run: whose policy and tasks are used.
+        scorer: a process reward model, or anything else that scores lines.
+        num_rollouts: how many.
+    """
+    config, parts = run.config, []
+    envs = run.make_envs("outcome", config.programs, FakeJudge())
+    for number in range(num_rollouts):
+        seeds = [derive(config.seed, "distil", number, slot) for slot in range(config.programs)]
+        generator = run.generator(number, "distil")
+        rollout = collect(envs, run.model, run.sampling, seeds, generator, allowed=run.allowed)
+        programs = [ledger.last for ledger in envs.batch.ledgers if ledger.last is not None]
+        parts.append((rollout.tokens, *scores_before(rollout, programs, scorer)))
+    envs.close()
+    longest = max(tokens.shape[1] for tokens, _, _ in parts)
+    padded = [[functional.pad(each, (0, longest - each.shape[1])) for each in part] for part in parts]
+    tokens, scores, known = (torch.cat(column) for column in zip(*padded, strict=True))
+    return tokens, scores, known
+
+
+def scores_before(rollout: Rollout, programs: Sequence[Step], scorer: LineScorer) -> tuple[Tensor, Tensor]:
+    """What a line scorer says of the program before each token, [B, T], and where it says anything, bool [B, T].
+
+    A token has the score of the last scored line that was closed before it; up to the end of the first one, the score
+    of that. So scorer and policy may have different tokenizers: nothing but text goes over. Neutral lines have no
+    score, and a program without scored lines has none at all.
+
+    Args:
+        rollout: what the policy wrote.
+        programs: the last step of each program, [B].
+        scorer: a process reward model, or anything else that scores lines.
+    """
+    requests = {row: request for row, last in enumerate(programs) if (request := _request(row, last)).wanted}
+    answers = scorer.score([*requests.values()]) if requests else []
+    scores, known = torch.zeros(rollout.mask.shape), torch.zeros_like(rollout.mask)
+    starts = rollout.mask.int().argmax(1).tolist()
+    for (row, request), answer in zip(requests.items(), answers, strict=True):
+        known[row] = rollout.mask[row]
+        scores[row] = answer[0]
+        for index, score in zip(request.wanted, answer, strict=True):
+            scores[row, starts[row] + programs[row].lines[index].last_token + 1 :] = score
+    return scores * known, known
+
+
+def _request(row: int, last: Step) -> ScoreRequest:
+    code = tuple(index for index, line in enumerate(last.lines) if line.kind is LineKind.CODE)
+    return ScoreRequest(last.task, tuple(line.text for line in last.lines), code, row)
+
+
+def distil(
+    critic: Critic,
+    tokens: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    *,
+    generator: torch.Generator,
+    epochs: int = 16,
+    minibatch: int = 64,
+    learning_rate: float = 1e-3,
+    max_grad_norm: float = 1.0,
+) -> float:
+    """Train a critic by regression to given numbers, such as ``scores_before``; gives the loss of the last epoch.
+
+    Args:
+        critic: what learns, such as ``critic_of`` the policy.
+        tokens: [B, T].
+        targets: [B, T], the number before each token.
+        mask: [B, T] bool, where there is one.
+        generator: of the order of programs.
+        epochs: passes over the programs.
+        minibatch: programs a gradient step.
+        learning_rate: of AdamW.
+        max_grad_norm: gradients are scaled down to it.
+    """
+    optimizer = torch.optim.AdamW(critic.parameters(), learning_rate, weight_decay=0.0)
+    losses = [0.0]
+    for _ in range(epochs):
+        losses = []
+        for rows in torch.randperm(len(tokens), generator=generator).split(minibatch):
+            values = critic(tokens[rows])
+            loss = aggregate(value_loss(values, targets[rows], values), mask[rows])
+            descend(optimizer, loss, critic, max_grad_norm)
+            losses.append(float(loss.detach()))
+    return sum(losses) / len(losses)

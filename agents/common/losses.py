@@ -5,13 +5,15 @@ Shapes: B programs, T positions; ``mask`` is True at the tokens that the policy 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 Aggregation = Literal["token_mean", "sequence_mean", "constant"]
 KL = Literal["k1", "k2", "k3"]
+KLIn = Literal["loss", "reward"]
+"""Where KL against the starting policy stands: as k3 in the loss, or as k1 in the reward of each token."""
 
 
 def aggregate(losses: Tensor, mask: Tensor, how: Aggregation = "token_mean", max_tokens: int | None = None) -> Tensor:
@@ -77,6 +79,25 @@ def kl(log_probs: Tensor, reference_log_probs: Tensor, form: KL = "k3") -> Tenso
     if form == "k2":
         return 0.5 * log_ratio**2
     return log_ratio.exp() - log_ratio - 1
+
+
+def check_kl_in(kl_in: str) -> None:
+    """Raise ``ValueError`` where there is no such place for KL."""
+    if kl_in not in get_args(KLIn):
+        raise ValueError(f'kl_in must be "loss" or "reward", got {kl_in!r}')
+
+
+def with_kl(rewards: Tensor, log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor, kl_coef: float) -> Tensor:
+    """Rewards minus ``kl_coef`` times k1 of each chosen token, [B, T]: KL against a reference, in the reward.
+
+    Args:
+        rewards: [B, T].
+        log_probs: [B, T], of the chosen tokens under the policy that sampled them; the term has no gradient.
+        reference_log_probs: [B, T], under the policy that it is to stay close to.
+        mask: [B, T] bool.
+        kl_coef: weight of the term.
+    """
+    return rewards - kl_coef * kl(log_probs, reference_log_probs, "k1") * mask
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, max_grad_norm: float) -> None:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from agents.common.generation import Completions, Finished, Sampling, generate, sample
 from agents.common.seeding import seeded_weights
@@ -88,6 +89,8 @@ def load_policy(source: str | os.PathLike[str], lora: LoraConfig | None = None) 
         ValueError: ``lora`` is given for a folder that has an adapter already.
     """
     name = os.path.expanduser(os.fspath(source))
+    if os.path.isdir(name):
+        name = os.path.abspath(name)  # an adapter names its base, and is loaded from other places too
     if (Path(name) / _ADAPTER_FILE).is_file():
         if lora is not None:
             raise ValueError(f"{name} has a LoRA adapter already: leave lora out to go on with it")
@@ -101,7 +104,12 @@ def with_lora(model: PreTrainedModel, lora: LoraConfig) -> PreTrainedModel:
     """Put trainable matrices beside the weights of a model, which stay as they are."""
     targets = lora.target_modules if isinstance(lora.target_modules, str) else [*lora.target_modules]
     config = _peft().LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM"
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=0.0,
+        target_modules=targets,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # as GPT-2 has its weights
+        task_type="CAUSAL_LM",
     )
     return _ready(_peft().get_peft_model(model, config))
 
@@ -148,10 +156,11 @@ class Policy:
         """Write the model and its tokenizer into a folder; of a LoRA policy the adapter and the name of its base."""
         path = Path(folder)
         self.model.save_pretrained(path)
-        if isinstance(self.tokenizer, TransformersTokenizer):
-            AutoTokenizer.from_pretrained(self.tokenizer.name).save_pretrained(path)
-        else:
+        original = _original(self.tokenizer)
+        if original is None:
             save_tokenizer(self.tokenizer, path)
+        else:
+            original.save_pretrained(path)
         return path
 
     def complete(
@@ -204,6 +213,17 @@ def make_tiny(tokenizer: object, config: TinyConfig = TinyConfig(), seed: int = 
     """Make a tiny policy from scratch for a tokenizer."""
     loaded = load_tokenizer(tokenizer)
     return Policy(make_policy(loaded.vocab_size, config, seed), loaded, seed)
+
+
+def _original(tokenizer: Tokenizer) -> Any:
+    """The ``transformers`` tokenizer behind one, with its chat template and all; None where it is not the same."""
+    if not isinstance(tokenizer, TransformersTokenizer):
+        return None
+    try:
+        original = AutoTokenizer.from_pretrained(tokenizer.name)
+        return original if TransformersTokenizer(original) == tokenizer else None
+    except (OSError, ValueError):  # it was an object, its folder is gone, or it names no end of a program
+        return None
 
 
 def _writable(tokenizer: Tokenizer, width: int) -> Tensor:

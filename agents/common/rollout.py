@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.common.generation import Completions, Sampling, generate
 from codegym.batch import Outcome
+from codegym.facts import Step, steps_of
+from codegym.rewards import Reward
 from codegym.vector import CodeVectorEnv
+
+Placement = Literal["credit", "stream"]
+"""Which tokens rewards stand on: those that earned them, or those at which the environment would have paid them."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Rollout:
     log_probs: Tensor
     """[B, T]: of the chosen tokens under the policy that sampled them; 0 outside ``mask``."""
     rewards: Tensor
-    """[B, T]: on the tokens that earned them."""
+    """[B, T]: on the tokens that earned them, or where they were paid (``Placement``)."""
     groups: Tensor
     """[B] int64: programs with the same number answer the same prompt."""
     passed: Tensor
@@ -57,6 +64,7 @@ def collect(
     *,
     allowed: Tensor | None = None,
     missing_end_penalty: float = 0.0,
+    placement: Placement = "credit",
 ) -> Rollout:
     """Write a program in every slot and wait for all verdicts; judging begins as soon as a program has ended.
 
@@ -68,19 +76,41 @@ def collect(
         generator: for the tokens.
         allowed: bool [V], tokens that may be chosen; None for all.
         missing_end_penalty: taken from the last token of a program that its budget ended.
+        placement: which tokens rewards stand on.
     """
     observation, _ = envs.reset(seed=list(seeds))
     lengths = observation["prompt_length"][:, 0].tolist()
     prompts = [row[:length].tolist() for row, length in zip(observation["tokens"], lengths, strict=True)]
     eos = envs.batch.tokenizer.eos_token_id
     completions = generate(model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.write)
-    return _padded(prompts, completions, envs.outcomes(), seeds, missing_end_penalty)
+    outcomes = envs.outcomes()
+    earned = earnings(envs, outcomes, placement)
+    return _padded(prompts, completions, outcomes, earned, seeds, missing_end_penalty)
+
+
+def earnings(envs: CodeVectorEnv, outcomes: Sequence[Outcome], placement: Placement) -> list[NDArray[np.float64]]:
+    """Reward of each token of the completion in every slot, at least [num_tokens] each; all have ended."""
+    if placement == "credit":
+        return [outcome.info["credit"] for outcome in outcomes]
+    return [paid(envs.batch.reward, ledger.last) for ledger in envs.batch.ledgers if ledger.last is not None]
+
+
+def paid(reward: Reward, last: Step) -> NDArray[np.float64]:
+    """What the environment would have paid at each token of a completion, [num_tokens], had it been written so.
+
+    A causal term is paid where a line closes, what is known only at the end on the last token.
+    """
+    amounts = np.zeros(last.num_tokens)
+    for step in steps_of(last):
+        amounts[step.num_tokens - 1] += sum(reward.stream(step).values())
+    return amounts
 
 
 def _padded(
     prompts: Sequence[Sequence[int]],
     completions: Completions,
     outcomes: Sequence[Outcome],
+    earned: Sequence[NDArray[np.float64]],
     seeds: Sequence[int],
     missing_end_penalty: float,
 ) -> Rollout:
@@ -88,14 +118,14 @@ def _padded(
     shape = len(prompts), max(map(len, prompts)) + completions.tokens.shape[1]
     tokens, mask = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.bool)
     log_probs, rewards = torch.zeros(shape), torch.zeros(shape)
-    for row, (prompt, outcome) in enumerate(zip(prompts, outcomes, strict=True)):
+    for row, prompt in enumerate(prompts):
         start, count = len(prompt), int(completions.lengths[row])
         span = slice(start, start + count)
         tokens[row, :start] = torch.tensor(prompt)
         tokens[row, span] = completions.tokens[row, :count]
         mask[row, span] = True
         log_probs[row, span] = completions.log_probs[row, :count]
-        rewards[row, span] = torch.from_numpy(outcome.info["credit"][:count]).float()
+        rewards[row, span] = torch.from_numpy(earned[row][:count]).float()
         if not completions.ended_by_eos[row]:
             rewards[row, start + count - 1] -= missing_end_penalty
     valid = torch.tensor([bool(outcome.info["reward_valid"]) for outcome in outcomes])

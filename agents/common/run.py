@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, fields, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,60 +18,26 @@ import gymnasium as gym
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
+from agents.common.config import RunConfig
 from agents.common.generation import Sampling
+from agents.common.log import Log
+from agents.common.pass_rates import sample_verdicts
 from agents.common.policy import Policy
 from agents.common.rollout import Rollout, collect, log_probs_of
 from agents.common.seeding import derive, torch_generator
+from codegym.dynamics import Judging
+from codegym.errors import SandboxError
+from codegym.facts import Step
+from codegym.judges import find_judge
+from codegym.rewards import parse_reward
+from codegym.sandbox.base import Limits
+from codegym.settings import Settings
+from codegym.sources import find_tasks
 from codegym.vector import CodeVectorEnv
 
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What all agents are told."""
-
-    policy: Path
-    """Folder of the policy to start from."""
-    out: Path
-    """Folder of the run; one that holds the same run goes on."""
-    tasks: str = "arithmetic"
-    """Name of a procedural family or of a data set."""
-    path: Path | None = None
-    """File of the data set."""
-    reward: str = "outcome"
-    """Terms of the reward, such as "outcome + 0.5*process"."""
-    line_scorer: str | None = None
-    """"fake" or None; a process reward model is handed over as ``train(config, line_scorer=...)``."""
-    sandbox: str = "auto"
-    """Where programs run."""
-    iterations: int = 30
-    """Updates of the policy, each on programs of its own."""
-    programs: int = 256
-    """Programs an iteration."""
-    max_tokens: int = 128
-    """Token budget of a program."""
-    max_prompt_tokens: int = 128
-    """Room for the prompt."""
-    temperature: float = 1.0
-    """Of the sampling."""
-    missing_end_penalty: float = 0.0
-    """Taken from a program that its budget ended."""
-    learning_rate: float = 3e-4
-    """Of the policy."""
-    minibatch: int = 64
-    """Programs a gradient step."""
-    max_grad_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
-    seed: int = 0
-    """Of tasks, tokens and minibatches."""
-    checkpoint_every: int = 5
-    """Iterations from one checkpoint to the next."""
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "programs", "minibatch", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+_MAY_CHANGE = ("iterations", "wandb_project")
+"""Settings that leave a run the same run."""
 
 
 class Run:
@@ -82,9 +47,12 @@ class Run:
         config: of the agent.
         line_scorer: a process reward model, instead of the name in ``config``.
         tasks: a task source, instead of the name in ``config``.
+        eval_tasks: a task source for evaluations; None: ``tasks``.
     """
 
-    def __init__(self, config: RunConfig, *, line_scorer: Any = None, tasks: Any = None) -> None:
+    def __init__(
+        self, config: RunConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None
+    ) -> None:
         self.config = config
         self.folder = config.out
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,37 +61,50 @@ class Run:
         self.model = self.policy.model
         self.allowed = None if bool(self.policy.allowed.all()) else self.policy.allowed
         self.sampling = Sampling(config.max_tokens, config.temperature)
-        self.envs = self._make_envs(line_scorer, tasks)
+        self.tasks = find_tasks(config.tasks if tasks is None else tasks, config.path)
+        self.eval_tasks = self.tasks if eval_tasks is None else find_tasks(eval_tasks)
+        self.judge: Any = find_judge(config.sandbox, Limits())
+        self.line_scorer = Settings(
+            line_scorer=config.line_scorer if line_scorer is None else line_scorer  # type: ignore[arg-type]
+        ).find_line_scorer()
+        self.reward = config.reward_at(0)
+        """Of the environments, with the weight that shaping has now."""
+        self.envs = self.make_envs(self.reward, config.programs)
         self._kept: dict[str, Any] = {"policy": self.model}
         self._first = 0
         self._done = 0
-        self._writer: SummaryWriter | None = None
+        self._saved = 0
+        self._log: Log | None = None
 
     def _claim(self) -> None:
-        """The folder belongs to one configuration, apart from how long to train."""
+        """The folder belongs to one configuration, apart from how long to train; a setting it lacks was the default."""
         wanted = json.loads(json.dumps(asdict(self.config), default=str))
+        defaults = {field.name: field.default for field in fields(self.config)}
         file = self.folder / "config.json"
         if file.exists():
             known = json.loads(file.read_text("utf-8"))
-            changed = [key for key in wanted if key != "iterations" and known.get(key) != wanted[key]]
-            if changed:
+            was = {key: known.get(key, defaults[key]) for key in wanted if key not in _MAY_CHANGE}
+            if changed := [key for key in was if was[key] != wanted[key]]:
                 raise ValueError(
-                    f"{self.folder} holds another run ({changed[0]} was {known.get(changed[0])!r}, now "
+                    f"{self.folder} holds another run ({changed[0]} was {was[changed[0]]!r}, now "
                     f"{wanted[changed[0]]!r}): choose another folder, or remove it"
                 )
         file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
 
-    def _make_envs(self, line_scorer: Any, tasks: Any) -> CodeVectorEnv:
+    def make_envs(self, reward: str, num_envs: int, judge: Judging | None = None) -> CodeVectorEnv:
+        """Environments with the tasks, the judge (or another one) and the sizes of the run; close them after use.
+
+        They have a line scorer only where the reward reads line scores: without need it is not asked.
+        """
         config = self.config
         envs = gym.make_vec(
             "codegym/Token-v0",
-            num_envs=config.programs,
-            tasks=config.tasks if tasks is None else tasks,
-            path=config.path,
+            num_envs=num_envs,
+            tasks=self.tasks,
             tokenizer=self.policy.tokenizer,
-            reward=config.reward,
-            line_scorer=config.line_scorer if line_scorer is None else line_scorer,
-            sandbox=config.sandbox,
+            reward=reward,
+            line_scorer=self.line_scorer if parse_reward(reward).scores else None,
+            sandbox=judge or self.judge,
             max_tokens=config.max_tokens,
             max_prompt_tokens=config.max_prompt_tokens,
             mask=None,
@@ -139,8 +120,10 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.envs.close()
-        if self._writer is not None:
-            self._writer.close()
+        if isinstance(self.config.sandbox, str) and hasattr(self.judge, "close"):
+            self.judge.close()  # a sandbox or judge that was handed over is its owner's
+        if self._log is not None:
+            self._log.close()
 
     def keep(self, **parts: Any) -> None:
         """Have modules and optimisers in the checkpoints, and set them to the last one where there is one."""
@@ -151,46 +134,53 @@ class Run:
         state = torch.load(file, weights_only=True)
         for name, part in self._kept.items():
             part.load_state_dict(state[name])
-        self._first = self._done = state["iteration"]
+        self._first = self._done = self._saved = state["iteration"]
 
     def iterations(self) -> Iterator[int]:
         """The iterations that are left, with a progress bar; a checkpoint now and then, and at the end."""
-        self._open_log()
+        self._log = Log(self.folder, self._first, self.config.wandb_project, asdict(self.config))
         columns = (TextColumn(self.folder.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, TextColumn("{task.fields[said]}"), transient=True) as self._progress:
             self._bar = self._progress.add_task("", total=self.config.iterations, completed=self._first, said="")
-            for iteration in range(self._first, self.config.iterations):
-                yield iteration
-                self._done = iteration + 1
+            while self._done < self.config.iterations and not self._has_arrived():
+                yield self._done
+                self._done += 1
                 self._progress.advance(self._bar)
-                if self._done % self.config.checkpoint_every == 0 or self._done == self.config.iterations:
+                if self._done % self.config.checkpoint_every == 0:
                     self._save()
+            self._save()
         self.policy.save(self.folder / "policy")
 
-    def _open_log(self) -> None:
-        """Go on with the log from the iteration where training goes on."""
-        file = self.folder / "metrics.jsonl"
-        lines = file.read_text("utf-8").splitlines(keepends=True) if file.exists() else []
-        file.write_text("".join(line for line in lines if json.loads(line)["iteration"] < self._first), "utf-8")
-        self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self._first)
+    def _has_arrived(self) -> bool:
+        """Whether the last two evaluations were as good as ``stop_at``."""
+        if self.config.stop_at is None:
+            return False
+        last = [row["eval_pass_rate"] for row in self.metrics() if "eval_pass_rate" in row][-2:]
+        return len(last) == 2 and sum(last) / 2 >= self.config.stop_at
 
     def _save(self) -> None:
         state = {name: part.state_dict() for name, part in self._kept.items()} | {"iteration": self._done}
         file = self.folder / "checkpoint.pt"
         torch.save(state, file.with_suffix(".tmp"))
         os.replace(file.with_suffix(".tmp"), file)
+        self._saved = self._done
 
     def generator(self, iteration: int, purpose: str) -> torch.Generator:
         """A generator that depends on the run's seed, the iteration and what it is for."""
         return torch_generator(self.config.seed, purpose, iteration)
 
     def collect(self, iteration: int, group_size: int = 1, *, greedy: bool = False) -> Rollout:
-        """Write the programs of an iteration; ``group_size`` of them answer each prompt, sampled or the likeliest."""
+        """Write the programs of an iteration; ``group_size`` of them answer each prompt, sampled or the likeliest.
+
+        Raises:
+            SandboxError: the machine could judge none of the sampled programs.
+        """
         count = self.config.programs
         if count % group_size:
             raise ValueError(f"programs={count} is not a multiple of the group size {group_size}")
         seeds = [derive(self.config.seed, "task", iteration, group) for group in range(count // group_size)]
-        return collect(
+        self._set_reward(self.config.reward_at(iteration))
+        rollout = collect(
             self.envs,
             self.model,
             replace(self.sampling, greedy=greedy),
@@ -198,7 +188,32 @@ class Run:
             self.generator(iteration, "tokens"),
             allowed=self.allowed,
             missing_end_penalty=self.config.missing_end_penalty,
+            placement=self.config.placement,
         )
+        if not len(rollout.tokens) and not greedy:  # for the greedy ones there is a substitute
+            raise self._nothing_judged(iteration)
+        return rollout
+
+    def _set_reward(self, reward: str) -> None:
+        """Have environments with this reward: new ones, since theirs is fixed; tasks, judge and sandbox stay open."""
+        if reward != self.reward:
+            self.envs.close()
+            self.envs, self.reward = self.make_envs(reward, self.config.programs), reward
+
+    def _nothing_judged(self, iteration: int) -> SandboxError:
+        episode = self.envs.batch.dynamics.episodes[0]
+        assert episode is not None
+        assert episode.verdict is not None
+        return SandboxError(
+            f"none of the {self.config.programs} programs of iteration {iteration} could be judged (the first one: "
+            f"{episode.verdict.exception()}), so there is nothing to learn from. See to the sandbox "
+            f"{self.config.sandbox!r}; the same command then goes on from iteration {self._saved} in {self.folder}"
+        )
+
+    def last_steps(self, rollout: Rollout) -> list[Step]:
+        """Task, lines and verdict of each program of the rollout that was collected last."""
+        last = [self.envs.batch.ledgers[slot].last for slot in rollout.slots.tolist()]
+        return [step for step in last if step is not None]
 
     def log_probs(self, rollout: Rollout, model: nn.Module | None = None) -> tuple[Tensor, Tensor]:
         """Log-probability of each chosen token under the policy (or ``model``), and entropy there, both [B, T]."""
@@ -217,7 +232,7 @@ class Run:
         yield from order.split(self.config.minibatch)
 
     def log(self, iteration: int, rollout: Rollout, numbers: Mapping[str, float]) -> None:
-        """Write what an iteration came to, to ``metrics.jsonl`` and TensorBoard."""
+        """Log what an iteration came to; numbers that are not finite are left out."""
         row = {
             "iteration": iteration,
             "programs": (iteration + 1) * self.config.programs,
@@ -226,14 +241,24 @@ class Run:
             "finished": float(rollout.finished.float().mean()),
             "tokens": float(rollout.mask.sum(1).float().mean()),
             "invalid": rollout.num_invalid,
+            **self._evaluation(iteration),
+            **({"shaping_weight": self.config.shaping_weight(iteration)} if self.config.shaping else {}),
             **numbers,
         }
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        assert self._writer is not None
-        for name, value in row.items():
-            self._writer.add_scalar(name, value, iteration)
+        assert self._log is not None
+        self._log.write(row)
         self._progress.update(self._bar, said=f"pass rate {row['pass_rate']:.3f}, reward {row['reward']:.3f}")
+
+    def _evaluation(self, iteration: int) -> dict[str, float]:
+        """The pass rate on the evaluation tasks, where one is due; each evaluation has tasks of its own."""
+        if not self.config.eval_every or (iteration + 1) % self.config.eval_every:
+            return {}
+        seed = (self.config.seed, iteration)
+        verdicts = sample_verdicts(
+            self.policy, self.eval_tasks, self.sampling, self.config.eval_programs, self.judge, seed
+        )
+        passed = [verdict.passed for verdict in verdicts]
+        return {"eval_pass_rate": sum(passed) / len(passed)} if passed else {}
 
     def metrics(self) -> list[dict[str, float]]:
         """All rows of the log so far."""

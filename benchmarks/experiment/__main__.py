@@ -1,32 +1,30 @@
 """Does a process reward model pay? From a policy that knows nothing to a table, a plot and a page of words.
 
-    python -m benchmarks.experiment
+    python -m benchmarks.experiment                # a quarter of an hour: five arms on tasks of one length
+    python -m benchmarks.experiment --full         # hours: the map, with curricula, tuned arms and several seeds
 
 A tiny policy is trained from scratch on programs with plausible mistakes. Some of its programs get labels, line by
 line, by completing their beginnings again and again; a process reward model (PRM) learns the labels. Then the policy is
-trained by reinforcement on long tasks, in several arms that differ in what the PRM is used for. Everything lies in
-``runs/experiment`` in the end; what is finished is not done again, so an interrupted run goes on.
+trained by reinforcement on longer tasks, in several arms that differ in what the PRM is used for. Everything lies in
+``runs/experiment`` or ``runs/map`` in the end; what is finished is not done again, so an interrupted run goes on.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
 from rich.console import Console
 
-from benchmarks.experiment.report import report
-from benchmarks.experiment.settings import QUICK, Arm, Experiment
-from benchmarks.experiment.start import make_prm, make_start
+from benchmarks.experiment.map import draw_map
+from benchmarks.experiment.report import Found, report
+from benchmarks.experiment.settings import FULL, QUICK, Experiment
+from benchmarks.experiment.start import make_prm, make_start, start_rates
+from benchmarks.experiment.work import Runner, plan, tune
 from codegym.sandbox.auto import Backend
 
 
@@ -34,30 +32,61 @@ from codegym.sandbox.auto import Backend
 class Options:
     """What is run, and where."""
 
-    experiment: Experiment = QUICK
-    out: Path = Path("runs/experiment")
+    full: bool = False
+    """The map instead of the quick form."""
+    out: Path | None = None
+    """Folder of the results; runs/experiment or runs/map."""
     cache: Path = Path("runs/cache")
+    """Folder of starts, which several experiments share."""
     sandbox: Backend = "auto"
     processes: int = max(1, os.cpu_count() or 1)
     """Arms that are trained at the same time, with one thread each."""
+    seeds: int | None = None
+    """Only the first so many seeds of each cell; more can be run later."""
+    report: Path | None = None
+    """Run nothing and report from this file, such as benchmarks/results/map.json."""
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is run."""
+        return FULL if self.full else QUICK
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.out or Path("runs/map" if self.full else "runs/experiment")
 
 
 def main(options: Options) -> None:
     """Run what is not finished yet, then report."""
     torch.set_num_threads(1)
     console = Console()
-    options.out.mkdir(parents=True, exist_ok=True)
-    claim(options.out / "experiment.json", options.experiment)
-    console.rule("1. a policy that makes mistakes")
-    start = make_start(options.experiment, options.cache, console)
-    console.rule("2. labels and a process reward model")
-    cost = make_prm(options.experiment, start, options.out, options.sandbox, console)
-    console.rule("3. reinforcement learning")
-    todo = [(arm, seed) for seed in options.experiment.seeds for arm in options.experiment.chosen_arms()]
-    with ThreadPoolExecutor(options.processes) as pool:
-        results = [*pool.map(lambda pair: run(pair[0], pair[1], start, options, console), todo)]
+    options.folder.mkdir(parents=True, exist_ok=True)
+    found = run(options, console) if options.report is None else Found.read(options.report)
     console.rule("4. what came out")
-    console.print(report(options.experiment, cost, results, options.out), highlight=False)
+    console.print(report(found, options.folder), highlight=False)
+    if len(found.experiment.cells) > 1:
+        draw_map(found, options.folder)
+    console.print(f"all of it lies in {options.folder}: summary.md, table.md, *.png, a policy for each arm")
+
+
+def run(options: Options, console: Console) -> Found:
+    """Do all that is not finished yet."""
+    experiment, out = options.experiment, options.folder
+    claim(out / "experiment.json", experiment)
+    console.rule("1. a policy that makes mistakes")
+    start = make_start(experiment, options.cache, console)
+    starts = start_rates(experiment, start, out, options.sandbox)
+    for cell, (rate, low, high) in starts.items():
+        console.print(f"{cell}: it solves {rate:.2g} of the tasks ({low:.2g}..{high:.2g})", highlight=False)
+    console.rule("2. labels and a process reward model")
+    cost = make_prm(experiment, start, out, options.sandbox, console)
+    console.rule("3. reinforcement learning")
+    runner = Runner(experiment, start, out, options.sandbox, options.processes, console)
+    results = runner.run_all(plan(runner, tune(runner), options.seeds))
+    found = Found(experiment, starts, cost, results)
+    found.write(out / "results.json")
+    return found
 
 
 def claim(file: Path, experiment: Experiment) -> None:
@@ -66,35 +95,6 @@ def claim(file: Path, experiment: Experiment) -> None:
     if file.exists() and json.loads(file.read_text("utf-8")) != wanted:
         raise SystemExit(f"{file.parent} holds another experiment: choose another folder with --out, or remove it")
     file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-
-
-def run(arm: Arm, seed: int, start: Path, options: Options, console: Console) -> dict[str, Any]:
-    """Train one arm in a process of its own, unless its result is there."""
-    out = options.out / f"{arm.name.replace(' ', '-')}-{seed}"
-    file = out / "result.json"
-    if not file.exists():
-        out.mkdir(exist_ok=True)
-        todo = {
-            "arm": arm.name,
-            "seed": seed,
-            "experiment": options.experiment.as_dict(),
-            "start": str(start),
-            "prm": str(options.out / "prm"),
-            "out": str(out),
-            "sandbox": options.sandbox,
-        }
-        (out / "arm.json").write_text(json.dumps(todo), encoding="utf-8")
-        _execute([sys.executable, "-m", "benchmarks.experiment.arm", str(out / "arm.json")], out / "log.txt")
-    result: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    console.print(f"{arm.name}, seed {seed}: pass rate {result['sampled']['pass_rate']:.3f}", highlight=False)
-    return result
-
-
-def _execute(command: Sequence[str], log: Path) -> None:
-    with log.open("w", encoding="utf-8") as file:
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise SystemExit(f"an arm failed; the end of {log}:\n" + "\n".join(log.read_text("utf-8").splitlines()[-5:]))
 
 
 if __name__ == "__main__":

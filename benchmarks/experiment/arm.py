@@ -4,56 +4,114 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from agents import grpo, ppo, supervised
-from agents.common.critic import Critic
 from agents.common.generation import Sampling
 from agents.common.pass_rates import pass_rates
 from agents.common.policy import Policy
 from agents.common.run import Run
-from benchmarks.experiment.settings import ARMS, Experiment
+from benchmarks.experiment.settings import ARMS, Arm, Cell, Experiment, Options
 from codegym.prm.model import ProcessRewardModel
 
+MAX_PROMPT_TOKENS = 64
 
-def run_arm(name: str, seed: int, experiment: Experiment, start: Path, prm: Path, out: Path, sandbox: str) -> None:
-    """Train an arm and write ``result.json``: its learning curve and its pass rate on unseen tasks."""
-    arm = next(arm for arm in ARMS if arm.name == name)
-    common = {
-        "policy": start,
-        "out": out,
-        "reward": arm.reward,
-        "sandbox": sandbox,
-        "iterations": experiment.iterations,
-        "programs": experiment.programs,
-        "max_tokens": experiment.max_tokens,
-        "max_prompt_tokens": experiment.max_prompt_tokens,
-        "seed": seed,
+
+@dataclass(frozen=True)
+class Todo:
+    """All that an arm's process must know."""
+
+    experiment: Experiment
+    cell: Cell
+    arm: str
+    options: Options
+    seed: int
+    start: str
+    """Folder of the policy."""
+    prm: str
+    """Folder of the process reward model."""
+    out: str
+    sandbox: str
+
+    def write(self, file: Path) -> None:
+        """Write it to a file."""
+        values = asdict(self) | {"experiment": self.experiment.as_dict()}
+        file.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path) -> Todo:
+        """Read it from a file."""
+        values = json.loads(file.read_text("utf-8"))
+        experiment, cell = Experiment.of(values["experiment"]), Cell(**values["cell"])
+        return cls(**(values | {"experiment": experiment, "cell": cell}))
+
+
+def run_arm(todo: Todo) -> dict[str, Any]:
+    """Train; gives the learning curve and the pass rate on unseen tasks."""
+    arm = next(arm for arm in ARMS if arm.name == todo.arm)
+    run = train(todo, arm)
+    curve = [
+        {key: row[key] for key in ("programs", "pass_rate", "eval_pass_rate", "tokens") if key in row}
+        for row in run.metrics()
+    ]
+    final = evaluate(todo, run.folder / "policy")
+    return {
+        "cell": asdict(todo.cell),
+        "arm": todo.arm,
+        "seed": todo.seed,
+        "options": dict(todo.options),
+        "curve": curve,
+        **final,
     }
-    settings = supervised.Config(family=experiment.family, hard=experiment.hard)
-    tasks = supervised.make_family(settings, "train", experiment.horizon)
-    model = ProcessRewardModel.load(prm) if arm.needs_labels else None
-    scorer = model if arm.dense else None
+
+
+def train(todo: Todo, arm: Arm) -> Run:
+    """Train the arm in its folder; what was interrupted goes on."""
+    experiment, cell = todo.experiment, todo.cell
+    common = {
+        "policy": Path(todo.start),
+        "out": Path(todo.out),
+        "reward": experiment.reward,
+        "shaping": experiment.shaping if arm.dense else "",
+        "sandbox": todo.sandbox,
+        "iterations": cell.iterations,
+        "programs": experiment.programs,
+        "max_tokens": cell.max_tokens,
+        "max_prompt_tokens": MAX_PROMPT_TOKENS,
+        "eval_every": experiment.eval_every,
+        "eval_programs": experiment.eval_programs,
+        "stop_at": experiment.stop_at,
+        "seed": todo.seed,
+        **todo.options,
+    }
+    given = {
+        "line_scorer": ProcessRewardModel.load(todo.prm) if arm.needs_labels else None,
+        "tasks": tasks_of(experiment, cell, curriculum=arm.curriculum),
+        "eval_tasks": tasks_of(experiment, cell, split="test"),
+    }
     if arm.agent == "grpo":
-        run = grpo.train(grpo.GRPOConfig(**common, **arm.options), line_scorer=scorer, tasks=tasks)
-    else:
-        tokenizer = Policy.load(start).tokenizer
-        critic = Critic(model.value_model(tokenizer)) if model is not None and arm.value_init else None
-        run = ppo.train(ppo.PPOConfig(**common, **arm.options), critic=critic, line_scorer=scorer, tasks=tasks)
-    result = {"arm": name, "seed": seed, "curve": run.metrics(), **evaluate(run, experiment, settings, sandbox)}
-    (out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        return grpo.train(grpo.GRPOConfig(**common), **given)
+    critic = {"critic_epochs": 2, "value_init": "weights" if arm.value_init else "none"}
+    return ppo.train(ppo.PPOConfig(**(critic | common)), **given)
 
 
-def evaluate(run: Run, experiment: Experiment, settings: supervised.Config, sandbox: str) -> dict[str, Any]:
+def tasks_of(experiment: Experiment, cell: Cell, split: str = "train", *, curriculum: bool = False) -> Any:
+    """The tasks of a cell, or those of all lengths up to its own."""
+    config = supervised.Config(family=experiment.family, horizon=(1, cell.horizon), hard=cell.hard)
+    return supervised.make_family(config, split, None if curriculum else cell.horizon)  # type: ignore[arg-type]
+
+
+def evaluate(todo: Todo, policy: Path) -> dict[str, Any]:
     """Pass rates on unseen tasks, of sampled programs and of the likeliest ones."""
-    source = {experiment.horizon: supervised.make_family(settings, "test", experiment.horizon)}
-    policy, found = Policy.load(run.folder / "policy"), {}
+    source = {todo.cell.horizon: tasks_of(todo.experiment, todo.cell, "test")}
+    loaded, found = Policy.load(policy), {}
     for name, greedy in (("sampled", False), ("greedy", True)):
-        sampling = Sampling(experiment.max_tokens, greedy=greedy)
-        (rate,) = pass_rates(policy, source, sampling, experiment.eval_programs, sandbox)
+        sampling = Sampling(todo.cell.max_tokens, greedy=greedy)
+        (rate,) = pass_rates(loaded, source, sampling, 2 * todo.experiment.eval_programs, todo.sandbox)
         found[name] = {"pass_rate": rate.pass_rate, "interval": list(rate.interval)}
     return found
 
@@ -61,11 +119,9 @@ def evaluate(run: Run, experiment: Experiment, settings: supervised.Config, sand
 def main(file: Path) -> None:
     """Read what to do and do it, with one thread: two processes of one beat one of two."""
     torch.set_num_threads(1)
-    todo = json.loads(file.read_text("utf-8"))
-    lists = {key: tuple(value) for key, value in todo["experiment"].items() if isinstance(value, list)}
-    experiment = Experiment(**(todo["experiment"] | lists))
-    paths = {key: Path(todo[key]) for key in ("start", "prm", "out")}
-    run_arm(todo["arm"], todo["seed"], experiment, sandbox=todo["sandbox"], **paths)
+    todo = Todo.read(file)
+    result = json.dumps(run_arm(todo), indent=1)
+    (Path(todo.out) / "result.json").write_text(result + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

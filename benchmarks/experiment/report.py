@@ -1,52 +1,89 @@
-"""From results to a table, a plot and a page of words."""
+"""From results to a table, curves and a page of words."""
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.table import Table
 
-from benchmarks.experiment.settings import Arm, Experiment
+from benchmarks.experiment.price import GOAL, interval_of_median, median, programs_to, said
+from benchmarks.experiment.settings import Arm, Cell, Experiment
 from codegym.evaluation import bootstrap_interval
 
-Result = dict[str, Any]
-GOAL = 0.5
-"""The pass rate whose price is compared."""
+Result = Mapping[str, Any]
 
 
-def report(experiment: Experiment, cost: Result, results: Sequence[Result], out: Path) -> Table:
+@dataclass(frozen=True)
+class Found:
+    """All that a report is made of."""
+
+    experiment: Experiment
+    starts: Mapping[str, Sequence[float]]
+    """Cell -> pass rate of the start and its interval."""
+    cost: Mapping[str, Any]
+    """Of the labels, and how good the process reward model is."""
+    results: Sequence[Result]
+
+    def write(self, file: Path) -> None:
+        """Keep everything as data."""
+        values = {**vars(self), "experiment": self.experiment.as_dict()}
+        file.write_text(json.dumps(values) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path) -> Found:
+        """Read what ``write`` wrote."""
+        values = json.loads(file.read_text("utf-8"))
+        return cls(**values | {"experiment": Experiment.of(values["experiment"])})
+
+    def of(self, cell: Cell, arm: Arm) -> list[Result]:
+        """The results of an arm in a cell, one a seed."""
+        horizon = {"horizon": cell.horizon, "hard": cell.hard}
+        return [r for r in self.results if r["arm"] == arm.name and horizon.items() <= r["cell"].items()]
+
+    def prices(self, cell: Cell, arm: Arm, *, with_labels: bool = False) -> list[float]:
+        """What an arm paid in each seed to solve half of the tasks; completions of labels may be counted too."""
+        labels = self.cost["completions"] if with_labels and arm.needs_labels else 0
+        return [programs_to(result["curve"]) + labels for result in self.of(cell, arm)]
+
+
+def report(found: Found, out: Path) -> Table:
     """Write ``table.md``, ``curves.png`` and ``summary.md``; give the table for the terminal."""
-    by_arm: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        by_arm[result["arm"]].append(result)
-    rows = [row(arm, by_arm[arm.name], cost, experiment) for arm in experiment.chosen_arms() if by_arm[arm.name]]
+    rows = [
+        row(found, cell, arm)
+        for cell in found.experiment.cells
+        for arm in found.experiment.chosen_arms()
+        if found.of(cell, arm)
+    ]
     (out / "table.md").write_text(markdown(rows), encoding="utf-8")
-    plot(experiment, by_arm, out / "curves.png")
-    (out / "summary.md").write_text(summary(experiment, cost, rows), encoding="utf-8")
+    draw_curves(found, out / "curves.png")
+    (out / "summary.md").write_text(summary(found, rows), encoding="utf-8")
     return table(rows)
 
 
-COLUMNS = ("arm", "seeds", "at the start", "sampled", "greedy", f"programs to {GOAL:.0%}", "label completions")
+COLUMNS = ("tasks", "start", "arm", "seeds", "sampled", "greedy", f"programs to {GOAL:.0%}", "with labels")
 
 
-def row(arm: Arm, results: Sequence[Result], cost: Result, experiment: Experiment) -> dict[str, str]:
-    """What one arm came to, as text."""
+def row(found: Found, cell: Cell, arm: Arm) -> dict[str, str]:
+    """What one arm came to in one cell, as text."""
+    results = found.of(cell, arm)
     sampled = [result["sampled"]["pass_rate"] for result in results]
-    needed = [programs_to(result["curve"], GOAL) for result in results]
     values = (
+        cell.name,
+        f"{found.starts[cell.name][0]:.2g}",
         arm.name,
         str(len(results)),
-        f"{statistics.mean(result['curve'][0]['pass_rate'] for result in results):.3f}",
         with_interval(sampled, [result["sampled"]["interval"] for result in results]),
-        f"{statistics.mean(result['greedy']['pass_rate'] for result in results):.3f}",
-        spread(needed),
-        f"{cost['completions']:,}" if arm.needs_labels else "0",
+        f"{statistics.mean(result['greedy']['pass_rate'] for result in results):.2f}",
+        with_spread(found.prices(cell, arm)),
+        with_spread(found.prices(cell, arm, with_labels=True)),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -54,28 +91,23 @@ def row(arm: Arm, results: Sequence[Result], cost: Result, experiment: Experimen
 def with_interval(rates: Sequence[float], intervals: Sequence[Sequence[float]]) -> str:
     """A mean with its 95 % interval: over seeds where there are several, else over tasks."""
     low, high = bootstrap_interval(list(rates)) if len(rates) > 2 else intervals[0]
-    return f"{statistics.mean(rates):.3f} ({low:.3f}..{high:.3f})"
+    return f"{statistics.mean(rates):.2f} ({low:.2f}..{high:.2f})"
 
 
-def programs_to(curve: Sequence[Result], goal: float) -> float:
-    """Programs until the mean pass rate of two iterations in a row reaches the goal; infinite where it never does."""
-    for before, now in zip(curve, curve[1:], strict=False):
-        if (before["pass_rate"] + now["pass_rate"]) / 2 >= goal:
-            return float(now["programs"])
-    return math.inf
-
-
-def spread(needed: Sequence[float]) -> str:
-    """Smallest and largest number of programs, "never" where the goal was not reached."""
-    said = ["never" if math.isinf(number) else f"{number:,.0f}" for number in sorted(needed)]
-    return said[0] if said[0] == said[-1] else f"{said[0]}..{said[-1]}"
+def with_spread(prices: Sequence[float]) -> str:
+    """The median price, and its interval where there are several seeds."""
+    middle = said(median(prices))
+    if len(prices) < 2:
+        return middle
+    low, high = interval_of_median(prices)
+    return middle if low == high else f"{middle} ({said(low)}..{said(high)})"
 
 
 def table(rows: Sequence[dict[str, str]]) -> Table:
     """The rows for a terminal."""
     made = Table()
     for column in COLUMNS:
-        made.add_column(column, justify="left" if column == "arm" else "right")
+        made.add_column(column, justify="left" if column in ("tasks", "arm") else "right")
     for each in rows:
         made.add_row(*each.values())
     return made
@@ -87,45 +119,106 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def plot(experiment: Experiment, by_arm: dict[str, list[Result]], file: Path) -> None:
-    """Pass rate over programs: one line an arm, thin ones for its seeds."""
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for number, arm in enumerate(experiment.chosen_arms()):
-        curves = [result["curve"] for result in by_arm[arm.name]]
-        programs = [point["programs"] for point in curves[0]]
-        rates = [[point["pass_rate"] for point in curve] for curve in curves]
-        for each in rates if len(rates) > 1 else []:
-            axes.plot(programs, each, color=f"C{number}", alpha=0.3, linewidth=1)
-        means = [statistics.mean(column) for column in zip(*rates, strict=True)]
-        axes.plot(programs, means, color=f"C{number}", linewidth=2, label=arm.name)
-    axes.axhline(GOAL, color="grey", linewidth=0.5)
-    axes.set(xlabel="programs written", ylabel="pass rate while training", ylim=(-0.02, 1.02))
-    axes.set_title(f"{experiment.family}, {experiment.horizon} lines that must all be right")
-    axes.legend(frameon=False)
-    figure.savefig(file, dpi=150)
-    plt.close(figure)
+def draw_curves(found: Found, file: Path) -> None:
+    """Pass rate on unseen tasks over programs: one picture a cell, one line an arm, thin ones for its seeds."""
+    cells = found.experiment.cells
+    figure = Figure(figsize=(4 + 4 * len(cells), 5), layout="constrained")
+    for cell, axes in zip(cells, figure.subplots(1, len(cells), squeeze=False, sharey=True)[0], strict=True):
+        for number, arm in enumerate(found.experiment.chosen_arms()):
+            _draw_arm(axes, found.of(cell, arm), arm, f"C{number}")
+        axes.axhline(GOAL, color="grey", linewidth=0.5)
+        axes.set(xlabel="programs written", ylim=(-0.02, 1.02))
+        axes.set_title(f"{cell.name} that must all be right; start {found.starts[cell.name][0]:.2g}", fontsize="medium")
+    figure.axes[0].set_ylabel("pass rate on unseen tasks")
+    figure.axes[-1].legend(frameon=False, loc="upper left")
+    figure.savefig(file, dpi=120)
 
 
-def summary(experiment: Experiment, cost: Result, rows: Sequence[dict[str, str]]) -> str:
+def _draw_arm(axes: Axes, results: Sequence[Result], arm: Arm, color: str) -> None:
+    curves = [[point for point in result["curve"] if "eval_pass_rate" in point] for result in results]
+    for number, curve in enumerate(curves):
+        programs, rates = zip(*[(point["programs"], point["eval_pass_rate"]) for point in curve], strict=True)
+        style = {"linewidth": 2.0} if len(curves) == 1 else {"linewidth": 1.0, "alpha": 0.7}
+        axes.plot(programs, rates, color=color, label=arm.name if number == 0 else None, **style)
+
+
+def summary(found: Found, rows: Sequence[dict[str, str]]) -> str:
     """What was done and found, for somebody who has read no paper."""
-    seeds = len(experiment.seeds)
+    cost, experiment = found.cost, found.experiment
+    seeds = max(len(found.of(cell, arm)) for cell in experiment.cells for arm in experiment.chosen_arms())
     caution = (
-        "One seed says little: a difference counts when it shows again with others.\n"
+        "One seed says little: a difference counts when it shows again with others."
         if seeds == 1
-        else f"Intervals are over {seeds} seeds.\n"
+        else f"Intervals are over up to {seeds} seeds; with fewer than 3 they are the smallest and the largest."
     )
-    completions, executions = f"{cost['completions']:,}", f"{cost['executions']:,}"
+    arms = "\n".join(f"- **{arm.name}**: {arm.said}." for arm in experiment.chosen_arms())
     return f"""# Does a process reward model pay?
 
-A small policy was taught to write programs of {experiment.horizon} lines, mistakes included, and then trained on what
-the unit tests say. The question is whether it learns faster when a process reward model (PRM) also scores every line.
+A small policy was taught to write programs, mistakes included, and then trained by reinforcement on what the unit tests
+say. Tasks of so many lines are solved only if all of the lines are right. The question is whether the policy learns
+faster when a process reward model (PRM) also says of every line whether the program can still be saved. The arms:
 
-The PRM has its price: {cost["programs"]:,} programs were labelled by completing their beginnings {completions}
-times ({executions} executions, {cost["label_seconds"]:.0f} s). Its labels agree with the true first wrong
-line in {cost["agreement_with_oracle"]:.1%} of the lines. On tasks that it has not seen it tells right lines from wrong
-ones with a balanced accuracy of {cost["balanced_accuracy"]:.3f} (guessing: 0.5), calibration error
-{cost["calibration_error"]:.3f}.
+{arms}
+
+The PRM has its price: for {cost["programs"]:,} programs to be labelled their beginnings were completed
+{cost["completions"]:,} times ({cost["executions"]:,} executions, {cost["label_seconds"]:.0f} s). The labels agree with
+the true first wrong line in {cost["agreement_with_oracle"]:.1%} of the lines. On tasks that it has not seen the PRM
+tells right lines from wrong ones with a balanced accuracy of {cost["balanced_accuracy"]:.3f} (guessing: 0.5) and a
+calibration error of {cost["calibration_error"]:.3f}.
 
 {markdown(rows)}
-"Sampled" and "greedy" are pass rates on {experiment.eval_programs} unseen tasks after training, with 95 % intervals.
-{caution}"""
+"Start" is the share of programs that pass before any training. "Sampled" and "greedy" are pass rates on
+{2 * experiment.eval_programs} unseen tasks in the end, with 95 % intervals. "Programs to {GOAL:.0%}" is how many had to
+be written until {GOAL:.0%} of the sampled programs passed; "with labels" adds the completions that the labels took,
+each counted as one program. {caution}
+
+{in_words(found)}
+"""
+
+
+def in_words(found: Found) -> str:
+    """One sentence for each cell: who was first, and what the labels are worth there."""
+    return "\n".join(f"- {sentence(found, cell)}" for cell in found.experiment.cells)
+
+
+def sentence(found: Found, cell: Cell) -> str:
+    """Who needed the fewest programs in a cell, with and without labels."""
+    start = f"**{cell.name}**, of which the start solves {found.starts[cell.name][0]:.2g}"
+    arms = [arm for arm in found.experiment.chosen_arms() if found.of(cell, arm)]
+    plain = _cheapest(found, cell, [arm for arm in arms if not arm.needs_labels])
+    labelled = _cheapest(found, cell, [arm for arm in arms if arm.needs_labels])
+    if plain is None and labelled is None:
+        return f"{start}: no arm came to {GOAL:.0%}."
+    if labelled is None:
+        return f"{start}: {_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}."
+    if plain is None:
+        budget = cell.iterations * found.experiment.programs
+        return (
+            f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM came to {GOAL:.0%} in "
+            f"{budget:,}, which is {_compared(budget, labelled[1] + found.cost['completions'])} with the labels."
+        )
+    saved = plain[1] - labelled[1]
+    if saved <= 0:
+        return f"{start}: {_needed(plain)}; the PRM saves nothing ({labelled[0]}: {said(labelled[1])})."
+    runs = math.ceil(found.cost["completions"] / saved)
+    return (
+        f"{start}: {_needed(labelled)}, {plain[0]} as the best without the PRM {said(plain[1])}; so the labels are "
+        f"paid back by {runs} runs that share them."
+    )
+
+
+def _needed(arm: tuple[str, float] | None) -> str:
+    assert arm is not None
+    return f"{arm[0]} needed the fewest programs ({said(arm[1])})"
+
+
+def _compared(budget: float, price: float) -> str:
+    """A budget beside what the rival cost in all: one that was smaller proves nothing."""
+    return f"{'more' if budget >= price else 'less'} than the {said(price)}"
+
+
+def _cheapest(found: Found, cell: Cell, arms: Sequence[Arm]) -> tuple[str, float] | None:
+    """The arm with the lowest median price, its labels not counted; None where none came there."""
+    prices = {arm.name: median(found.prices(cell, arm)) for arm in arms}
+    best = min(prices, key=lambda name: prices[name], default="")
+    return (best, prices[best]) if best and not math.isinf(prices[best]) else None

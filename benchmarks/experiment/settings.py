@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+Options = Mapping[str, Any]
+_FAST, _SLOW = {"learning_rate": 3e-4}, {"learning_rate": 1.5e-4}
+_TRIALS: tuple[Options, ...] = (_FAST, _SLOW)
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -15,13 +19,16 @@ class Arm:
     said: str
     """In words, for the summary."""
     agent: Literal["ppo", "grpo"] = "ppo"
-    reward: str = "outcome"
     dense: bool = False
-    """The reward reads the scores of the process reward model."""
+    """What the process reward model says of each line is added to the reward."""
     value_init: bool = False
     """The critic starts from the process reward model."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the agent that differ from its defaults."""
+    curriculum: bool = False
+    """Trains on tasks of all lengths up to the one that counts, not on that alone."""
+    trials: tuple[Options, ...] = _TRIALS
+    """What tuning chooses from; as many for each arm."""
+    tuned: Options = field(default_factory=_FAST.copy)
+    """What tuning chose in the full form; stands where nothing is tuned."""
 
     @property
     def needs_labels(self) -> bool:
@@ -29,41 +36,78 @@ class Arm:
         return self.dense or self.value_init
 
 
-_PPO = {"learning_rate": 1e-3, "epochs": 2, "critic_epochs": 4, "critic_warmup": 2}
-_DENSE = "outcome + psgpo"
 ARMS: tuple[Arm, ...] = (
-    Arm("sparse PPO", "PPO with nothing but the tests", options=_PPO),
-    Arm("sparse GRPO", "GRPO with nothing but the tests", "grpo", options={"learning_rate": 1e-3, "group_size": 8}),
-    Arm("dense", "PPO with the PRM's line scores added (PSGPO)", reward=_DENSE, dense=True, options=_PPO),
-    Arm("value init", "PPO whose critic starts from the PRM", value_init=True, options=_PPO),
-    Arm("both", "PSGPO: line scores and critic", reward=_DENSE, dense=True, value_init=True, options=_PPO),
+    Arm("sparse PPO", "PPO with nothing but the tests"),
+    Arm("sparse GRPO", "GRPO with nothing but the tests", "grpo", tuned=_SLOW),
+    Arm("dense", "PPO with a reward for each line from the PRM", dense=True, tuned=_SLOW),
+    Arm("value init", "PPO whose critic starts from the PRM", value_init=True, tuned=_SLOW),
+    Arm("both", "line rewards and critic from the PRM", dense=True, value_init=True),
+    Arm("curriculum", "PPO on tasks of all lengths, nothing but the tests", curriculum=True, tuned=_SLOW),
+    Arm(
+        "curriculum + both",
+        "the same with line rewards and critic from the PRM",
+        dense=True,
+        value_init=True,
+        curriculum=True,
+    ),
 )
+NAMES = tuple(arm.name for arm in ARMS)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Tasks that the start solves at one rate."""
+
+    horizon: int
+    """Lines that must all be right."""
+    hard: float = 0.0
+    """From 0 to 1: how much of the tasks is what goes wrong easily."""
+    iterations: int = 40
+    """The longest that an arm is trained."""
+    seeds: int = 3
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables and folders."""
+        return f"{self.horizon} lines" + (f", hard {self.hard:g}" if self.hard else "")
+
+    @property
+    def max_tokens(self) -> int:
+        """Room for half as many tokens again as the longest solutions have."""
+        return 40 + 15 * self.horizon
 
 
 @dataclass(frozen=True)
 class Experiment:
     """All that decides the numbers."""
 
+    cells: tuple[Cell, ...] = (Cell(6, hard=1.0, iterations=20, seeds=1),)
+    arms: tuple[str, ...] = NAMES[:5]
     family: str = "pipelines"
-    horizon: int = 8
-    """Lines that must all be right."""
-    hard: float = 0.0
-    seeds: tuple[int, ...] = (0,)
-    iterations: int = 24
     programs: int = 256
     """Programs an iteration."""
-    max_tokens: int = 160
-    max_prompt_tokens: int = 40
-    supervised_programs: int = 16_000
-    label_horizon: tuple[int, int] = (1, 5)
+    longest: int = 6
+    """The start has seen tasks of up to so many lines."""
+    supervised_programs: int = 12_000
+    label_horizon: tuple[int, int] = (1, 4)
     """Of the programs that are labelled: those of long tasks have hardly a right line."""
     label_programs: int = 2_000
     num_completions: int = 12
     """K: a prefix is lost where none of them passes."""
     prm_epochs: int = 8
-    eval_programs: int = 512
-    """Unseen tasks on which the policies are compared in the end."""
-    arms: tuple[str, ...] = tuple(arm.name for arm in ARMS)
+    reward: str = "outcome"
+    shaping: str = "progress"
+    """What dense arms add to the reward."""
+    eval_every: int = 2
+    """Iterations."""
+    eval_programs: int = 256
+    """Unseen tasks of an evaluation; a last one has twice as many."""
+    stop_at: float | None = None
+    """End an arm there: whoever asks only what half the tasks cost need not know more."""
+    start_programs: int = 1_024
+    """For the pass rate of the start."""
+    tuning: Cell | None = None
+    """Where each arm is tuned; None takes each arm's first settings."""
 
     def chosen_arms(self) -> list[Arm]:
         """The arms that are run.
@@ -80,5 +124,33 @@ class Experiment:
         """Plain values, for a file."""
         return asdict(self)
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Experiment:
+        """Make one of what ``as_dict`` gave, read from JSON."""
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        cells = tuple(Cell(**cell) for cell in values["cells"])
+        tuning = None if values["tuning"] is None else Cell(**values["tuning"])
+        return cls(**{**values, **lists, "cells": cells, "tuning": tuning})
+
 
 QUICK = Experiment()
+"""A quarter of an hour on two cores."""
+FULL = Experiment(
+    cells=(
+        Cell(3, iterations=30),
+        Cell(5, iterations=40, seeds=5),
+        Cell(6, hard=1.0, iterations=40, seeds=5),
+        Cell(8, iterations=30),
+        Cell(8, hard=1.0, iterations=30),
+    ),
+    arms=NAMES,
+    longest=8,
+    supervised_programs=16_000,
+    label_horizon=(1, 5),
+    label_programs=3_000,
+    num_completions=16,
+    stop_at=0.6,
+    start_programs=16_384,
+    tuning=Cell(6, hard=1.0, iterations=20, seeds=1),
+)
+"""The map of when a PRM pays: hours on two cores. What is finished is kept, so it may take several evenings."""

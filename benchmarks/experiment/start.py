@@ -11,12 +11,15 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import Progress
+from scipy.stats import binomtest
 
 from agents import supervised
 from agents.common.generation import Sampling, generate
+from agents.common.pass_rates import pass_rates
 from agents.common.policy import Policy
 from agents.common.seeding import numpy_generator
-from benchmarks.experiment.settings import Experiment
+from benchmarks.experiment.arm import tasks_of
+from benchmarks.experiment.settings import Cell, Experiment
 from codegym import Judge, Task
 from codegym.prm.config import TrainConfig
 from codegym.prm.data import label_into, read_card
@@ -62,11 +65,30 @@ def make_start(experiment: Experiment, cache: Path, console: Console) -> Path:
     """The policy that all arms start from: trained on programs with plausible mistakes."""
     config = supervised.Config(
         family=experiment.family,
-        horizon=(1, experiment.horizon),
-        hard=experiment.hard,
+        horizon=(1, experiment.longest),
         num_programs=experiment.supervised_programs,
     )
     return supervised.train(config, cache, console)
+
+
+def start_rates(experiment: Experiment, start: Path, folder: Path, sandbox: Backend) -> dict[str, list[float]]:
+    """Pass rate of the start in each cell, on unseen tasks: the rate and its 95 % interval."""
+    file = folder / "start.json"
+    found: dict[str, list[float]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    policy = Policy.load(start)
+    for cell in experiment.cells:
+        if cell.name not in found:
+            source = {cell.horizon: tasks_of(experiment, cell, "test")}
+            (rate,) = pass_rates(policy, source, Sampling(cell.max_tokens), experiment.start_programs, sandbox)
+            found[cell.name] = [rate.pass_rate, *clopper_pearson(rate.pass_rate, rate.num_programs)]
+            file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def clopper_pearson(rate: float, count: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share (Clopper and Pearson, 1934), which is right where it is near 0, too."""
+    interval = binomtest(round(rate * count), count).proportion_ci()
+    return float(interval.low), float(interval.high)
 
 
 def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend, console: Console) -> dict[str, Any]:
@@ -77,7 +99,8 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
         return found
     begun = time.perf_counter()
     tasks = _label_tasks(experiment)
-    sampler = PolicySampler(Policy.load(start), experiment.max_tokens)
+    room = Cell(experiment.label_horizon[1]).max_tokens
+    sampler = PolicySampler(Policy.load(start), room)
     with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
         bar = progress.add_task("labels", total=len(tasks))
         settings = LabelSettings(num_completions=experiment.num_completions)
@@ -112,7 +135,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
 
 
 def _label_tasks(experiment: Experiment) -> dict[str, Task]:
-    config = supervised.Config(family=experiment.family, horizon=experiment.label_horizon, hard=experiment.hard)
+    config = supervised.Config(family=experiment.family, horizon=experiment.label_horizon)
     family, rng = supervised.make_family(config), numpy_generator(0, "label tasks")
     drawn = [family.draw(rng) for _ in range(experiment.label_programs)]
     return {task.task_id: task for task in drawn}

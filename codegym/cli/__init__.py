@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import tyro
 from tyro.extras import SubcommandApp
 
-from codegym.cli import checking, judging, prm, replaying, sandbox, validation
+from codegym.cli import checking, evaluating, judging, prm, replaying, sandbox, validation
 from codegym.cli.common import errors
 from codegym.errors import CodegymError
 
@@ -21,6 +21,7 @@ A first session:
     codegym sandbox check                                  what isolation does this host give?
     codegym validate --dataset mbpp --path mbpp.jsonl      do the gold solutions pass here?
     codegym judge samples.jsonl --dataset mbpp --path mbpp.jsonl
+    codegym evaluate runs/policy --dataset mbpp --path mbpp.jsonl --num-samples 10
     codegym replay episodes.jsonl                          is a recorded episode the same again?
 
 Every command explains itself: codegym judge --help"""
@@ -28,7 +29,12 @@ _PRM = "Label the lines of programs, train a process reward model on the labels,
 _SANDBOX = "Build the image of the sandbox; check, clean up and time sandboxes."
 
 Commands = Mapping[str, Callable[..., int]]
-COMMANDS: Commands = {"judge": judging.judge, "validate": validation.validate, "replay": replaying.replay}
+COMMANDS: Commands = {
+    "judge": judging.judge,
+    "evaluate": evaluating.evaluate,
+    "validate": validation.validate,
+    "replay": replaying.replay,
+}
 SANDBOX_COMMANDS: Commands = {
     "check": checking.check,
     "build": sandbox.build,

@@ -1,32 +1,23 @@
-"""What several commands share: their options, the terminal, and judging many programs in order."""
+"""What several commands share: their options and the terminal."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from codegym.datasets import DATASETS, TaskSet, load
-from codegym.errors import SandboxError
-from codegym.judge import Verdict
+from codegym.prm.probing import Sampler
 from codegym.sandbox.auto import Backend, open_sandbox
 from codegym.sandbox.base import Limits, Sandbox
 
-WINDOW = 512
-"""Programs in flight: enough that a slow one holds nobody up for long, few enough to keep in memory."""
-INFRASTRUCTURE_FAILURE = "infrastructure_failure"
-"""Status of a sample whose machine failed; says nothing about the program."""
-
 output = Console()
 errors = Console(stderr=True)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,28 +55,43 @@ class SandboxOptions:
         return open_sandbox(self.sandbox, self.limits, self.workers, packages=self.packages, preload=self.preload)
 
 
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How the policy writes."""
+
+    max_tokens: Annotated[int, tyro.conf.arg(aliases=["--max-new-tokens"])] = 256
+    """Token budget of a program, its end included."""
+    temperature: float = 1.0
+    device: str = "cpu"
+    """Where the policy runs, such as cuda."""
+    num_threads: int = 1
+    """Of torch on a CPU; a small model is fastest with one, and much slower with more where the cores are busy."""
+
+    def open(self, policy: str, **options: Any) -> Sampler:
+        """Load the policy; ``options`` are further ones of ``TransformersSampler``."""
+        import_late("torch").set_num_threads(self.num_threads)
+        kind = import_late("codegym.prm.sampler").TransformersSampler
+        options |= {"device": self.device, "max_tokens": self.max_tokens, "temperature": self.temperature}
+        try:
+            sampler: Sampler = kind.load(policy, **options)
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        return sampler
+
+
+def import_late(module: str) -> Any:
+    """Models want torch, which takes seconds to import and which most commands do without."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(
+            f"this command needs torch and transformers ({error}): pip install torch transformers"
+        ) from error
+
+
 Tasks = Annotated[TaskOptions, tyro.conf.arg(name="")]
 Box = Annotated[SandboxOptions, tyro.conf.arg(name="")]
-
-
-def in_order(
-    items: Iterable[T], submit: Callable[[T], Future[Verdict]], window: int = WINDOW
-) -> Iterator[tuple[T, Verdict | SandboxError]]:
-    """Judge ``items`` with at most ``window`` in flight; verdicts come in their order, as soon as they can."""
-    waiting: deque[tuple[T, Future[Verdict]]] = deque()
-    for item in items:
-        waiting.append((item, submit(item)))
-        while waiting and (len(waiting) >= window or waiting[0][1].done()):
-            yield _settled(*waiting.popleft())
-    while waiting:
-        yield _settled(*waiting.popleft())
-
-
-def _settled(item: T, future: Future[Verdict]) -> tuple[T, Verdict | SandboxError]:
-    try:
-        return item, future.result()
-    except SandboxError as error:
-        return item, error
+Sampling = Annotated[SamplingOptions, tyro.conf.arg(name="")]
 
 
 def progress_bar() -> Progress:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import lru_cache
 from itertools import compress, count, islice
@@ -14,15 +13,13 @@ import tyro
 from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import INFRASTRUCTURE_FAILURE, Box, SandboxOptions, Tasks, in_order, output, progress_bar
+from codegym.cli.common import Box, SandboxOptions, Tasks, output, progress_bar
 from codegym.cli.samples import Sample, SampleFile, VerdictFile, read_rows, replace_rows
-from codegym.datasets import TaskSet
 from codegym.errors import DatasetError, SandboxError
-from codegym.evaluation import bootstrap_interval, pass_at_k, possible_ks
+from codegym.evaluate import in_order, until_hopeless
+from codegym.evaluation import INFRASTRUCTURE_FAILURE, USUAL_KS, Evaluation, tally
 from codegym.judge import Judge, Verdict
-
-GIVE_UP_AFTER = 64
-"""Samples in a row whose machine failed: by then it will not get better by itself."""
+from codegym.task import Task
 
 
 def judge(
@@ -62,21 +59,22 @@ def judge(
     sample_file = SampleFile(samples, task_set.ids)
     num_samples = sum(1 for _ in sample_file)
     path = _out_path(samples, out)
-    retry = path.with_name(f"{path.name}.retry")
     if overwrite:
         path.unlink(missing_ok=True)
-        retry.unlink(missing_ok=True)
+        retry_path(path).unlink(missing_ok=True)
     options = {"stop_at_first_failure": stop_at_first_failure, "trace_lines": trace_lines}
     with progress_bar() as progress:
-        _judge_all(sample_file, num_samples, path, retry, _Machine(task_set, box, options, progress))
-    return _summarise(path, task_set)
+        judge_all(sample_file, num_samples, path, Machine(task_set.by_id, box, options, progress))
+    return summarise(path, len(task_set))[1]
 
 
-class _Machine:
+class Machine:
     """Judges samples; the sandbox is opened when there is a first one, so that finished work needs none."""
 
-    def __init__(self, task_set: TaskSet, box: SandboxOptions, options: dict[str, bool], progress: Progress) -> None:
-        self._task = lru_cache(maxsize=64)(task_set.by_id)  # samples of a task mostly stand together
+    def __init__(
+        self, find_task: Callable[[str], Task], box: SandboxOptions, options: dict[str, bool], progress: Progress
+    ) -> None:
+        self._task = lru_cache(maxsize=64)(find_task)  # samples of a task mostly stand together
         self._box = box
         self._options = options
         self._progress = progress
@@ -86,22 +84,24 @@ class _Machine:
         if file.num_rows == total:
             return
         bar = self._progress.add_task(what, total=total, completed=file.num_rows)
-        num_failed = 0
         with closing(self._box.open()) as sandbox:
             judge = Judge(sandbox, self._box.limits, **self._options)
-            for sample, verdict in in_order(samples, lambda s: judge.submit(self._task(s.task_id), s.completion)):
+            judged = in_order(samples, lambda sample: judge.submit(self._task(sample.task_id), sample.completion))
+            for sample, verdict in until_hopeless(judged):
                 file.write(sample.row | verdict_fields(verdict))
                 self._progress.advance(bar)
-                num_failed = num_failed + 1 if isinstance(verdict, SandboxError) else 0
-                if num_failed >= GIVE_UP_AFTER:
-                    raise SandboxError(
-                        f"the machine failed for {num_failed} samples in a row, the last time with: {verdict}. "
-                        "Mend it and run the same command again to go on"
-                    )
 
 
-def _judge_all(samples: SampleFile, total: int, path: Path, retry: Path, machine: _Machine) -> None:
-    """First mend rows whose machine failed in an earlier run, then go on after the last row."""
+def judge_all(samples: Iterable[Sample], total: int, path: Path, machine: Machine) -> None:
+    """First mend rows whose machine failed in an earlier run, then go on after the last row.
+
+    Args:
+        samples: can be gone through several times; no more are asked for than are judged.
+        total: how many there are.
+        path: where the verdicts go.
+        machine: judges.
+    """
+    retry = retry_path(path)
     with VerdictFile(path, samples) as file:
         failed = file.failed
         if failed:
@@ -111,7 +111,7 @@ def _judge_all(samples: SampleFile, total: int, path: Path, retry: Path, machine
         machine.fill(file, islice(samples, file.num_rows, None), total, "judging")
 
 
-def _judge_failed(samples: SampleFile, indices: list[int], path: Path, retry: Path, machine: _Machine) -> None:
+def _judge_failed(samples: Iterable[Sample], indices: list[int], path: Path, retry: Path, machine: Machine) -> None:
     """Judge samples in the middle again, into a file of their own, so that this can be interrupted as well."""
     wanted = frozenset(indices)
 
@@ -124,7 +124,7 @@ def _judge_failed(samples: SampleFile, indices: list[int], path: Path, retry: Pa
         retry.unlink()
         file = VerdictFile(retry, again())
     with file:
-        machine.fill(file, islice(again(), file.num_rows, None), len(indices), "judging again")
+        machine.fill(file, islice(again(), file.num_rows, len(indices)), len(indices), "judging again")
     replace_rows(path, indices, retry)
 
 
@@ -159,39 +159,38 @@ def _out_path(samples: Path, out: Path | None) -> Path:
     return path
 
 
-def _summarise(path: Path, task_set: TaskSet) -> int:
-    """Print what the whole file says; gives the exit status."""
-    statuses: Counter[str] = Counter()
-    num_samples: Counter[str] = Counter()
-    num_passed: Counter[str] = Counter()
-    for row in read_rows(path):
-        statuses[row["status"]] += 1
-        if row["passed"] is not None:
-            num_samples[str(row["task_id"])] += 1
-            num_passed[str(row["task_id"])] += row["passed"]
-    output.print(_status_table(statuses))
-    output.print(_score_table([(number, num_passed[task_id]) for task_id, number in num_samples.items()]))
-    output.print(f"{len(num_samples)} of {len(task_set)} tasks have samples; verdicts are in {path}", soft_wrap=True)
-    if failed := statuses[INFRASTRUCTURE_FAILURE]:
+def retry_path(path: Path) -> Path:
+    """Where verdicts lie that take the place of others as soon as all of them are there."""
+    return path.with_name(f"{path.name}.retry")
+
+
+def summarise(
+    path: Path, num_tasks: int, ks: Iterable[int] = USUAL_KS, *, is_kept: bool = True
+) -> tuple[Evaluation, int]:
+    """Print what a whole file of verdicts says, and where it is if it is kept; gives that and the exit status."""
+    found = tally(((str(row["task_id"]), row["status"]) for row in read_rows(path)), ks)
+    output.print(_status_table(found.statuses))
+    output.print(_score_table(found))
+    place = f"; verdicts are in {path}" if is_kept else ""
+    output.print(f"{found.num_tasks} of {num_tasks} tasks have samples{place}", soft_wrap=True)
+    if failed := found.statuses.get(INFRASTRUCTURE_FAILURE, 0):
         output.print(f"[red]The machine failed for {failed} samples.[/] Run the same command again to judge those.")
-    return 2 if failed else 0
+    return found, 2 if failed else 0
 
 
-def _status_table(statuses: Counter[str]) -> Table:
+def _status_table(statuses: Mapping[str, int]) -> Table:
     table = Table("status", title="Samples")
     table.add_column("samples", justify="right")
     table.add_column("share", justify="right")
-    for status, number in statuses.most_common():
-        table.add_row(status, f"{number:,}", f"{number / statuses.total():.1%}")
+    for status, number in statuses.items():
+        table.add_row(status, f"{number:,}", f"{number / sum(statuses.values()):.1%}")
     return table
 
 
-def _score_table(counts: list[tuple[int, int]]) -> Table:
+def _score_table(found: Evaluation) -> Table:
     table = Table("score", title="Scores")
     for name in ("value", "95 % interval", "tasks"):
         table.add_column(name, justify="right")
-    for k in possible_ks(counts):
-        scores = [pass_at_k(num_samples, num_passed, k) for num_samples, num_passed in counts]
-        low, high = bootstrap_interval(scores)
-        table.add_row(f"pass@{k}", f"{sum(scores) / len(scores):.4f}", f"{low:.4f} - {high:.4f}", f"{len(counts):,}")
+    for k, value, low, high in found.scores:
+        table.add_row(f"pass@{k}", f"{value:.4f}", f"{low:.4f} - {high:.4f}", f"{found.num_tasks:,}")
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ import tyro
 from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import Box, output, progress_bar
+from codegym.cli.common import Box, Sampling, import_late, output, progress_bar
 from codegym.judge import Judge
 from codegym.prm.config import TrainConfig
 from codegym.prm.data import label_into, read_card, read_labels, split
@@ -51,28 +50,6 @@ class DrawnTasks:
 
 
 @dataclass(frozen=True)
-class SamplingOptions:
-    """How the policy writes."""
-
-    max_tokens: int = 256
-    """Token budget of a program, its end included."""
-    temperature: float = 1.0
-    device: str = "cpu"
-    """Where the policy runs, such as cuda."""
-    num_threads: int = 1
-    """Of torch on a CPU; a small model is fastest with one, and much slower with more where the cores are busy."""
-
-    def open(self, policy: str) -> Sampler:
-        """Load the policy."""
-        _import("torch").set_num_threads(self.num_threads)
-        kind = _import("codegym.prm.sampler").TransformersSampler
-        sampler: Sampler = kind.load(
-            policy, device=self.device, max_tokens=self.max_tokens, temperature=self.temperature
-        )
-        return sampler
-
-
-@dataclass(frozen=True)
 class ModelOptions:
     """Where a model starts."""
 
@@ -90,8 +67,8 @@ class ModelOptions:
 
     def open(self) -> Any:
         """Make the model."""
-        _import("torch").set_num_threads(self.num_threads)
-        kind = _import("codegym.prm.model").ProcessRewardModel
+        import_late("torch").set_num_threads(self.num_threads)
+        kind = import_late("codegym.prm.model").ProcessRewardModel
         if self.policy is not None:
             return kind.from_policy(self.policy).to(self.device)
         model = kind.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
@@ -103,7 +80,7 @@ def label(
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")],
     tasks: Annotated[DrawnTasks, tyro.conf.arg(name="")],
     settings: Annotated[LabelSettings, tyro.conf.arg(name="")],
-    sampling: Annotated[SamplingOptions, tyro.conf.arg(name="")],
+    sampling: Sampling,
     box: Box,
 ) -> int:
     """Let a policy write programs, and find out which of their lines are right.
@@ -190,7 +167,7 @@ def train(
     programs, scorer = read_labels(labels), model.open()
     with progress_bar() as progress:
         bar = progress.add_task("training", total=config.epochs)
-        module = _import("codegym.prm.train")
+        module = import_late("codegym.prm.train")
         try:
             module.train(
                 scorer,
@@ -229,25 +206,15 @@ def evaluate(
         all_tasks: take all tasks, those that the model may have learned from included.
         device: where the model runs.
     """
-    scorer = _import("codegym.prm.model").ProcessRewardModel.load(folder).to(device)
+    scorer = import_late("codegym.prm.model").ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
     programs = select(read_labels(labels), "remove_hard")
     if not all_tasks:
         programs = split(programs, config.held_out)[1]
-    report: Report = _import("codegym.prm.train").evaluate(scorer, programs, kind or config.labels)
+    report: Report = import_late("codegym.prm.train").evaluate(scorer, programs, kind or config.labels)
     _print_report(report.as_dict(), str(folder))
     report.require_useful()
     return 0
-
-
-def _import(module: str) -> Any:
-    """Models want torch, which takes seconds to import and which the other commands do without."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(
-            f"this command needs torch and transformers ({error}): pip install torch transformers"
-        ) from error
 
 
 def _print_labels(path: Path, skipped: int) -> None:

@@ -8,13 +8,12 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any
 
-from codegym.cli.common import INFRASTRUCTURE_FAILURE
 from codegym.datasets.fields import Row, decode_json, shown
 from codegym.errors import DatasetError
+from codegym.evaluation import INFRASTRUCTURE_FAILURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +137,10 @@ class VerdictFile:
 
 
 def _pairs(lines: Iterable[bytes], samples: Iterable[Sample]) -> Iterator[tuple[bytes, Sample | None]]:
-    for line, sample in zip_longest(lines, samples):
-        if line is None:
-            return
-        yield line, sample
+    """No more samples are asked for than there are lines: they may have to be written first."""
+    waiting = iter(samples)
+    for line in lines:
+        yield line, next(waiting, None)
 
 
 def _belongs(line: bytes, sample: Sample | None) -> bool:
@@ -151,6 +150,12 @@ def _belongs(line: bytes, sample: Sample | None) -> bool:
         return False
     found = (str(row.get("task_id")), row.get("completion"))
     return sample is not None and "status" in row and found == (sample.task_id, sample.completion)
+
+
+def cut_half_line(path: Path) -> None:
+    """Cut off what an interruption left of a last line."""
+    with path.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

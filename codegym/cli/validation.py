@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import INFRASTRUCTURE_FAILURE, Box, Tasks, in_order, output, progress_bar
+from codegym.cli.common import Box, Tasks, output, progress_bar
 from codegym.datasets import TaskSet
 from codegym.errors import SandboxError
+from codegym.evaluate import in_order
+from codegym.evaluation import INFRASTRUCTURE_FAILURE
 from codegym.judge import Judge, Verdict
 from codegym.task import Task
 

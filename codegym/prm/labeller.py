@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice, takewhile
 
 from codegym.dynamics import Judging
 from codegym.prm.labels import LabelledProgram
@@ -39,9 +39,14 @@ class LabelSettings:
 
     @property
     def stages(self) -> tuple[int, ...]:
-        """A quarter of K first: most prefixes that can be completed show it there. Rates need all K of every prefix."""
-        first = self.num_completions // 4
-        return (first, self.num_completions) if first and self.method == "search" else (self.num_completions,)
+        """How many completions a prefix has had after each round: 2, 4, 8 and so on up to K.
+
+        A prefix that has a success needs no further one. Rates need all K of every prefix.
+        """
+        if self.method != "search":
+            return (self.num_completions,)
+        doubled = takewhile(lambda number: number < self.num_completions, (2**power for power in count(1)))
+        return (*doubled, self.num_completions)
 
 
 class Labeller:

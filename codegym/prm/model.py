@@ -21,6 +21,7 @@ from transformers import AutoModel, LlamaConfig, LlamaModel, PreTrainedModel
 
 from codegym.prm.base import ScoreRequest
 from codegym.prm.encoding import LineEncoder
+from codegym.prm.policies import load_causal
 from codegym.prm.value import ValueModel
 from codegym.tokenizers import Tokenizer, load_tokenizer, read_tokenizer, save_tokenizer
 
@@ -91,11 +92,11 @@ class ProcessRewardModel(nn.Module):
         """Start from the trunk of a policy.
 
         Args:
-            source: a folder that ``save_pretrained`` wrote, or an id on the Hub.
+            source: a folder that ``save_pretrained`` wrote, a LoRA adapter's too, or an id on the Hub.
             tokenizer: by default the one that lies with the policy.
             options: as for the class.
         """
-        trunk = AutoModel.from_pretrained(os.fspath(source))
+        trunk = cast(PreTrainedModel, load_causal(source).base_model)
         return cls(trunk, read_tokenizer(source) if tokenizer is None else tokenizer, **options)
 
     @classmethod

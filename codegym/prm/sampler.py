@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from codegym.prm.encoding import spell
 from codegym.prm.model import batches
+from codegym.prm.policies import load_causal
 from codegym.prm.probing import Completion, PrefixRequest
 from codegym.tokenizers import Tokenizer, read_tokenizer
 
@@ -50,6 +51,7 @@ class TransformersSampler:
         max_tokens: token budget of a whole program, its prefix and the end-of-sequence token included.
         max_prompt_tokens: of a longer prompt only the last so many are kept.
         temperature: the logits are divided by it.
+        greedy: take the likeliest token each time; all completions of a prefix are the same then.
         batch_tokens: tokens in a batch, padding and what is to come included.
 
     Raises:
@@ -64,6 +66,7 @@ class TransformersSampler:
         max_tokens: int = 256,
         max_prompt_tokens: int = 512,
         temperature: float = 1.0,
+        greedy: bool = False,
         batch_tokens: int = 1 << 16,
     ) -> None:
         if not temperature > 0 or max_tokens < 1:
@@ -73,14 +76,22 @@ class TransformersSampler:
             raise ValueError(f"max_tokens={max_tokens} leaves no room for a prompt: the model has {limit} positions")
         self.model, self.tokenizer = model, tokenizer
         model.train(False)
-        self.max_tokens, self.temperature, self.batch_tokens = max_tokens, temperature, batch_tokens
+        self.max_tokens, self.batch_tokens = max_tokens, batch_tokens
+        self.temperature = None if greedy else temperature
+        """None for the likeliest token."""
         self.max_prompt_tokens = min(max_prompt_tokens, (limit or 1 << 30) - max_tokens)
         self._begin_alike: dict[bytes, list[int]] = {}
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], *, device: str = "cpu", **options: Any) -> TransformersSampler:
-        """Load a policy and its tokenizer from a folder or from the Hub; ``options`` are those of the class."""
-        model: Any = AutoModelForCausalLM.from_pretrained(os.fspath(source))
+        """Load a policy and its tokenizer from a folder or from the Hub; ``options`` are those of the class.
+
+        The folder may hold a LoRA adapter, which names its base model; the tokenizer must lie beside it.
+
+        Raises:
+            ImportError: it is an adapter, and ``peft`` is not installed.
+        """
+        model: Any = load_causal(source)
         return cls(model.to(device), read_tokenizer(source), **options)
 
     def __call__(self, requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
@@ -164,7 +175,7 @@ class _Choice(LogitsProcessor):
     def __init__(
         self,
         start: int,
-        temperature: float,
+        temperature: float | None,
         eos: int,
         randoms: Tensor,
         writes: Tensor,
@@ -180,9 +191,15 @@ class _Choice(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Give scores, [B, V'], in which only the token that was drawn is possible."""
         step, size = input_ids.shape[1] - self.start, self.first.shape[1]
-        logits = scores[:, :size].float() / self.temperature  # the output layer may be wider than the tokenizer
+        logits = scores[:, :size].float()  # the output layer may be wider than the tokenizer
         logits = logits.masked_fill(~(self.first if step == 0 else self.writes), -torch.inf)
-        sums = logits.softmax(-1).cumsum(-1, dtype=torch.float64)
-        drawn = torch.searchsorted(sums, (self.randoms[:, step] * sums[:, -1])[:, None], right=True)
+        drawn = self._draw(logits, self.randoms[:, step])
         drawn = drawn.masked_fill((step >= self.budgets)[:, None], self.eos)
         return torch.full_like(scores, -torch.inf).scatter(1, drawn, 0.0)
+
+    def _draw(self, logits: Tensor, randoms: Tensor) -> Tensor:
+        """A token a row, [B, 1], given logits [B, V] and a random number each, [B]."""
+        if self.temperature is None:
+            return logits.argmax(-1, keepdim=True)
+        sums = (logits / self.temperature).softmax(-1).cumsum(-1, dtype=torch.float64)
+        return torch.searchsorted(sums, (randoms * sums[:, -1])[:, None], right=True)

@@ -28,9 +28,15 @@ def ansi(view: View) -> str:
 
     Number, reward and score of a line stand before it, so that nothing in the program can push them aside.
     """
-    # An environment of its own: NO_COLOR, TERM or COLUMNS must not change what is returned.
+    # An environment of its own: NO_COLOR, TERM, COLUMNS or a notebook must not change what is returned.
     console = Console(
-        file=io.StringIO(), width=WIDTH, force_terminal=True, color_system="256", legacy_windows=False, _environ={}
+        file=io.StringIO(),
+        width=WIDTH,
+        force_terminal=True,
+        force_jupyter=False,
+        color_system="256",
+        legacy_windows=False,
+        _environ={},
     )
     with console.capture() as capture:
         for line in _lines(view):

@@ -17,21 +17,21 @@ from codegym.rewards.registry import REWARDS
 TermLike = str | Term | Reward | Callable[[Step], float]
 RewardLike = TermLike | Mapping[TermLike, float]
 _Weighted = tuple[tuple[Term, float], ...]
-_FORM = "wanted a sum such as 'outcome - 0.5*psgpo(fail=0.25)'"
+_FORM = "wanted a sum such as 'outcome + 0.5*psgpo(fail=0.25)'"
 
 
 def parse_reward(value: RewardLike) -> Reward:
     """Make a reward from a string, a mapping of terms to weights, a term, a function of a step, or a reward.
 
-    >>> [(term.name, weight) for term, weight in parse_reward("outcome - 0.1*length(free=8)").terms]
-    [('outcome', 1.0), ('length', -0.1)]
+    >>> [(term.name, weight) for term, weight in parse_reward("outcome + 0.1*length(free=8)").terms]
+    [('outcome', 1.0), ('length', 0.1)]
     >>> [(term.name, weight) for term, weight in parse_reward({"outcome": 1, "process": 0.5}).terms]
     [('outcome', 1.0), ('process', 0.5)]
 
     A string is a sum of terms of ``REWARDS``, each with a weight and with keyword arguments where wanted. A function is
-    a causal term with its own name, for which lines are scored as they are closed, where there
-    is a line scorer; it is not asked about the end
-    of a program that could not be judged.
+    a causal term with its own name, for which lines are scored as they are closed, where there is a line scorer; it is
+    not asked about the end of a program that could not be judged. A term that costs, such as ``length``, is negative
+    already.
 
     Raises:
         ValueError: the string cannot be read, names what does not exist, or has a term twice; a weight or an argument

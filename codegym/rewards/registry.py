@@ -10,6 +10,7 @@ from codegym.rewards.min_form import min_form
 from codegym.rewards.outcome import coderl, outcome, pass_ratio
 from codegym.rewards.potential import potential
 from codegym.rewards.process import process
+from codegym.rewards.progress import progress
 from codegym.rewards.psgpo import psgpo
 from codegym.rewards.rltf import rltf, rltf_adaptive, rltf_fine
 from codegym.rewards.style import finished, length, line_cap, syntax
@@ -21,6 +22,7 @@ REWARDS: dict[str, Callable[..., Term]] = {
         pass_ratio,
         coderl,
         process,
+        progress,
         potential,
         psgpo,
         first_error,

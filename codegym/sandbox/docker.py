@@ -16,6 +16,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import docker.utils
 import requests
 
 from codegym.errors import SandboxError, SandboxUnavailable
@@ -154,8 +155,10 @@ def engine() -> Iterator[docker.DockerClient]:
     if not address.startswith("unix://"):
         raise SandboxUnavailable(f"DOCKER_HOST is {address}: the engine must be on this host (unix://...)")
     try:
-        client = docker.from_env(timeout=60)
-    except docker.errors.DockerException as error:
+        _knock(address)
+        # by its address: from_env would follow a context of the command line, which may lead to another machine
+        client = docker.DockerClient(address, timeout=60)
+    except (docker.errors.DockerException, OSError) as error:
         raise SandboxUnavailable(
             f"no Docker engine answers at {address} ({_short(error)}). Start one (systemctl start docker, or dockerd "
             'as root), set DOCKER_HOST for a rootless one, or use sandbox="process"'
@@ -166,6 +169,13 @@ def engine() -> Iterator[docker.DockerClient]:
         raise SandboxError(f"the Docker engine failed: {_short(error)}") from error
     finally:
         client.close()
+
+
+def _knock(address: str) -> None:
+    """Connect to the engine and hang up, or raise ``OSError``: the SDK loses its open socket where nothing listens."""
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.settimeout(60)
+        visitor.connect("/" + docker.utils.parse_host(address).removeprefix("http+unix://").lstrip("/"))
 
 
 def owner() -> str:
@@ -202,29 +212,31 @@ def _accept_both(listener: socket.socket, container: Any, nonce: str) -> dict[st
     connections: dict[str, socket.socket] = {}
     deadline = time.monotonic() + START_SECONDS
     listener.settimeout(0.5)
-    while len(connections) < 2:
-        try:
-            connection, _ = listener.accept()
-        except TimeoutError:
-            container.reload()  # raises where the container has ended, as it is removed then
-            if time.monotonic() > deadline:
-                raise SandboxError(
-                    f"the container did not connect in {START_SECONDS:.0f} s: {_log(container.id)}"
-                ) from None
-            continue
-        connection.settimeout(5)
-        key, _, role = _read_line(connection).partition(" ")
-        if not secrets.compare_digest(key.encode(), nonce.encode()) or role not in ("server", "examiner"):
-            raise SandboxError("something else than the box connected to its socket")
-        connections[role] = connection
+    with contextlib.ExitStack() as accepted:
+        while len(connections) < 2:
+            try:
+                connection = accepted.enter_context(listener.accept()[0])
+            except TimeoutError:
+                container.reload()  # raises where the container has ended, as it is removed then
+                if time.monotonic() > deadline:
+                    words = _log(container.id)
+                    raise SandboxError(f"the container did not connect in {START_SECONDS:.0f} s: {words}") from None
+                continue
+            connections[_role(connection, nonce)] = connection
+        accepted.pop_all()  # both are there: they stay open
     return connections
 
 
-def _read_line(connection: socket.socket) -> str:
+def _role(connection: socket.socket, nonce: str) -> str:
+    """What the other end says it is; it proves with the nonce that it is of the box."""
+    connection.settimeout(5)
     line = b""
     while not line.endswith(b"\n") and len(line) < 100:
         line += connection.recv(1) or b"\n"
-    return line.decode("ascii", "replace").strip()
+    key, _, role = line.decode("ascii", "replace").strip().partition(" ")
+    if not secrets.compare_digest(key.encode(), nonce.encode()) or role not in ("server", "examiner"):
+        raise SandboxError("something else than the box connected to its socket")
+    return role
 
 
 def _start_time(pid: int) -> str:

@@ -130,11 +130,24 @@ def test_before_it_learns_a_policy_is_its_own_reference(start, tmp_path) -> None
         torch.testing.assert_close(run.reference_log_probs(rollout, run.model), rollout.log_probs, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["ppo", "grpo", "reinforce_pp"])
-def test_a_divergence_that_costs_much_keeps_the_policy_where_it_was(name, start, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ppo", {"kl_in": "loss"}),
+        ("ppo", {"kl_in": "reward"}),
+        ("grpo", {}),
+        ("reinforce", {"kl_in": "loss"}),
+        ("reinforce", {"kl_in": "reward"}),
+        ("reinforce_pp", {"kl_in": "loss"}),
+        ("reinforce_pp", {"kl_in": "reward"}),
+    ],
+)
+def test_a_divergence_that_costs_much_keeps_the_policy_where_it_was(name, options, start, tmp_path) -> None:
     moved = {}
     for kl_coef in (0.0, 100.0):
-        config = make_config(name, start, tmp_path / str(kl_coef), iterations=6, programs=64, kl_coef=kl_coef)
+        config = make_config(
+            name, start, tmp_path / str(kl_coef), iterations=6, programs=64, kl_coef=kl_coef, **options
+        )
         run = AGENTS[name][1](config, tasks=TASK)
         pairs = zip(run.model.parameters(), Policy.load(start).model.parameters(), strict=True)
         with Run(replace(config, out=tmp_path / f"{kl_coef} measured"), tasks=TASK) as fresh:

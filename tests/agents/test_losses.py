@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from agents.common.losses import aggregate, clip_share, clipped_policy_loss, descend, kl, value_loss
+from agents.common.losses import (
+    aggregate,
+    check_kl_in,
+    clip_share,
+    clipped_policy_loss,
+    descend,
+    kl,
+    value_loss,
+    with_kl,
+)
 
 MASK = torch.tensor([[True, True, True], [True, False, False]])
 
@@ -61,6 +70,16 @@ def test_estimates_of_the_divergence_worked_out_by_hand() -> None:
     assert kl(log_probs, reference, "k1").item() == pytest.approx(math.log(2))
     assert kl(log_probs, reference, "k2").item() == pytest.approx(0.5 * math.log(2) ** 2)
     assert kl(log_probs, reference, "k3").item() == pytest.approx(0.5 + math.log(2) - 1)
+
+
+def test_divergence_in_the_reward_worked_out_by_hand() -> None:
+    rewards, mask = row(0.0, 0.0, 1.0), torch.tensor([[False, True, True]])
+    log_probs, reference = row(0.0, math.log(0.5), math.log(0.25)), row(-9.0, math.log(0.25), math.log(0.5))
+    # k1 is log 2 where the policy is twice as sure as the reference and -log 2 where it is half as sure
+    expected = row(0.0, -0.1 * math.log(2), 1 + 0.1 * math.log(2))
+    torch.testing.assert_close(with_kl(rewards, log_probs, reference, mask, 0.1), expected)
+    with pytest.raises(ValueError, match='kl_in must be "loss" or "reward", got \'rewards\''):
+        check_kl_in("rewards")
 
 
 def test_all_estimates_are_close_to_the_divergence_of_two_close_policies() -> None:

@@ -1,14 +1,26 @@
-"""The report of the experiment, from results made by hand; the arms themselves are tested as agents."""
+"""The experiment: prices and report from results made by hand, its plan, and one arm for real."""
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from rich.console import Console
 
-from benchmarks.experiment.report import programs_to, report, spread
-from benchmarks.experiment.settings import QUICK, Experiment
+from agents.common.policy import make_tiny
+from benchmarks.experiment.__main__ import Options
+from benchmarks.experiment.__main__ import main as report_from_file
+from benchmarks.experiment.arm import Todo, main, tasks_of
+from benchmarks.experiment.map import draw_map
+from benchmarks.experiment.price import interval_of_median, median, programs_to, said
+from benchmarks.experiment.report import Found, report, sentence
+from benchmarks.experiment.settings import ARMS, FULL, QUICK, Cell, Experiment
 from benchmarks.experiment.start import _label_tasks
+from benchmarks.experiment.work import Runner, _order, plan, tuning_row
+from codegym.synth import FAMILIES, vocabulary
 
 COST = {
     "programs": 300,
@@ -19,33 +31,97 @@ COST = {
     "balanced_accuracy": 0.9,
     "calibration_error": 0.05,
 }
+TWO = Experiment(cells=(Cell(3), Cell(5, hard=1.0)), arms=("sparse PPO", "both"))
+STARTS = {"3 lines": [0.1, 0.09, 0.11], "5 lines, hard 1": [0.001, 0.0005, 0.002]}
 
 
-def make_result(arm, rates, seed=0):
-    curve = [{"programs": 256 * (number + 1), "pass_rate": rate} for number, rate in enumerate(rates)]
+def make_curve(rates):
+    return [{"programs": 512 * (number + 1), "eval_pass_rate": rate} for number, rate in enumerate(rates)]
+
+
+def make_result(cell, arm, rates, seed=0):
     final = {"pass_rate": rates[-1], "interval": [rates[-1] - 0.1, rates[-1] + 0.1]}
-    return {"arm": arm, "seed": seed, "curve": curve, "sampled": final, "greedy": final}
+    place = {"horizon": cell.horizon, "hard": cell.hard}
+    return {"cell": place, "arm": arm, "seed": seed, "curve": make_curve(rates), "sampled": final, "greedy": final}
 
 
-def test_the_report_has_a_row_for_each_arm(tmp_path):
-    experiment = Experiment(arms=("sparse PPO", "both"))
-    results = [make_result("sparse PPO", [0.0, 0.1, 0.2]), make_result("both", [0.0, 0.6, 0.7])]
-    report(experiment, COST, results, tmp_path)
+def make_found():
+    easy, hard = TWO.cells
+    results = [
+        make_result(easy, "sparse PPO", [0.0, 0.6, 0.7]),
+        make_result(easy, "both", [0.6, 0.7]),
+        make_result(hard, "sparse PPO", [0.0, 0.0]),
+        make_result(hard, "both", [0.0, 0.5, 0.5]),
+    ]
+    return Found(TWO, STARTS, COST, results)
+
+
+def test_the_report_has_a_row_for_each_arm_of_each_cell(tmp_path):
+    report(make_found(), tmp_path)
     rows = (tmp_path / "table.md").read_text("utf-8").splitlines()
-    assert rows[2] == "| sparse PPO | 1 | 0.000 | 0.200 (0.100..0.300) | 0.200 | never | 0 |"
-    assert rows[3] == "| both | 1 | 0.000 | 0.700 (0.600..0.800) | 0.700 | 768 | 5,000 |"  # its labels are counted
+    assert rows[2] == "| 3 lines | 0.1 | sparse PPO | 1 | 0.70 (0.60..0.80) | 0.70 | 1,536 | 1,536 |"
+    assert rows[5] == "| 5 lines, hard 1 | 0.001 | both | 1 | 0.50 (0.40..0.60) | 0.50 | 1,536 | 6,536 |"  # and 5,000
     assert "One seed says little" in (tmp_path / "summary.md").read_text("utf-8")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-def test_the_goal_is_reached_when_two_iterations_agree():
-    assert programs_to(make_result("dense", [0.0, 0.9, 0.1, 0.9])["curve"], 0.5) == 768  # .9 and .1
-    assert programs_to(make_result("dense", [0.0, 0.6, 0.3])["curve"], 0.5) == math.inf
+def test_a_cell_in_a_sentence():
+    easy, hard = TWO.cells
+    found = make_found()
+    assert sentence(found, easy).endswith(
+        "both needed the fewest programs (1,024), sparse PPO as the best without the PRM 1,536; so the labels are paid "
+        "back by 10 runs that share them."  # 5,000 / 512
+    )
+    assert sentence(found, hard).endswith(
+        "both needed the fewest programs (1,536) besides its labels, and no arm without the PRM came to 50% in 10,240, "
+        "which is more than the 6,536 with the labels."
+    )
+    swapped = [{**each, "arm": {"both": "sparse PPO"}.get(each["arm"], "both")} for each in found.results]
+    worse = replace(found, results=swapped)
+    assert sentence(worse, easy).endswith(
+        "sparse PPO needed the fewest programs (1,024); the PRM saves nothing (both: 1,536)."
+    )
+    assert sentence(worse, hard).endswith("and no arm with the PRM came to 50%.")
+    assert sentence(replace(found, results=found.results[2:3]), hard).endswith("no arm came to 50%.")
 
 
-def test_what_was_never_reached_is_said():
-    assert spread([512, 256, math.inf]) == "256..never"
-    assert spread([512]) == "512"
+def test_results_are_kept_as_data(tmp_path):
+    found = make_found()
+    found.write(tmp_path / "results.json")
+    assert Found.read(tmp_path / "results.json") == found
+    report_from_file(Options(report=tmp_path / "results.json", out=tmp_path / "again"))
+    assert {file.name for file in (tmp_path / "again").iterdir()} == {"table.md", "summary.md", "curves.png", "map.png"}
+
+
+def test_the_map_shows_what_was_never_reached(tmp_path):
+    draw_map(make_found(), tmp_path)
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_the_goal_is_reached_when_two_evaluations_agree():
+    assert programs_to(make_curve([0.0, 0.9, 0.1, 0.9])) == 1_536  # .9 and .1
+    assert programs_to(make_curve([0.0, 0.6, 0.3])) == math.inf
+    assert programs_to([{"programs": 256}, *make_curve([0.5]), {"programs": 768}, *make_curve([0.5])]) == 512
+
+
+def test_a_price_that_half_of_the_seeds_never_paid_is_infinite():
+    assert median([1.0, 2.0, math.inf]) == 2.0
+    assert median([1.0, math.inf]) == math.inf
+    assert interval_of_median([3.0, 1.0]) == (1.0, 3.0)
+    low, high = interval_of_median([1.0, 2.0, 3.0, 4.0, math.inf])
+    assert (low, high) == (1.0, math.inf)
+    assert (said(math.inf), said(1234.0)) == ("never", "1,234")
+
+
+def test_arms_are_tuned_with_the_same_number_of_trials():
+    assert {len(arm.trials) for arm in ARMS} == {2}
+    assert all(arm.tuned in arm.trials for arm in ARMS)
+
+
+def test_tuning_prefers_what_was_cheap_and_else_what_was_better_on_the_way():
+    curves = {"late": [0.0, 0.0, 0.6, 0.6], "early": [0.5, 0.5], "never": [0.0, 0.1], "worse": [0.0, 0.0]}
+    rows = [tuning_row({"arm": name, "options": {}, "curve": make_curve(rates)}) for name, rates in curves.items()]
+    assert [row["arm"] for row in sorted(rows, key=_order)] == ["early", "late", "never", "worse"]
 
 
 def test_an_unknown_arm_is_refused():
@@ -53,6 +129,52 @@ def test_an_unknown_arm_is_refused():
         Experiment(arms=("dance",)).chosen_arms()
 
 
-def test_labelled_tasks_are_shorter_than_those_of_the_arms():
-    lines = [task.solution.count("\n") - 2 for task in _label_tasks(Experiment(label_programs=20)).values()]
-    assert max(lines) <= QUICK.label_horizon[1] < QUICK.horizon
+def test_the_plan_has_something_of_every_cell_first(tmp_path):
+    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
+    todos = plan(runner, {arm.name: arm.trials[0] for arm in ARMS})
+    assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * 7
+    assert {(todo.cell, todo.arm) for todo in todos[:35]} == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
+    assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 35
+
+
+def test_an_experiment_survives_json():
+    assert Experiment.of(json.loads(json.dumps(FULL.as_dict()))) == FULL
+
+
+@pytest.mark.parametrize("experiment", [QUICK, FULL])
+def test_labelled_tasks_are_not_longer_than_told(experiment):
+    lines = [task.solution.count("\n") - 2 for task in list(_label_tasks(experiment).values())[:40]]
+    assert max(lines) <= experiment.label_horizon[1] <= experiment.longest
+
+
+def test_a_curriculum_has_all_lengths_and_other_arms_one():
+    rng = np.random.default_rng(0)
+    lengths = [
+        {tasks_of(QUICK, Cell(3), curriculum=curriculum).draw(rng).metadata["horizon"] for _ in range(40)}
+        for curriculum in (False, True)
+    ]
+    assert lengths == [{3}, {1, 2, 3}]
+
+
+def test_one_arm_in_its_own_process(tmp_path):
+    family = FAMILIES["pipelines"]()
+    make_tiny(vocabulary(family)).save(tmp_path / "start")
+    experiment = Experiment(programs=4, eval_programs=4, eval_every=1)
+    cell = Cell(1, iterations=2)
+    todo = Todo(
+        experiment,
+        cell,
+        "sparse GRPO",
+        {"group_size": 2},
+        0,
+        str(tmp_path / "start"),
+        "",
+        str(tmp_path / "arm"),
+        "fake",
+    )
+    (tmp_path / "arm").mkdir()
+    todo.write(tmp_path / "arm.json")
+    main(tmp_path / "arm.json")
+    result = json.loads((tmp_path / "arm" / "result.json").read_text("utf-8"))
+    assert [point["programs"] for point in result["curve"]] == [4, 8]
+    assert all("eval_pass_rate" in point for point in result["curve"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,54 @@ def test_arguments_are_checked(text, message):
     assert message in str(raised.value)
 
 
+# --- progress ---------------------------------------------------------------------------------------------------
+
+
+def test_progress_pays_the_expected_lines_by_the_smallest_score_so_far():
+    # (0.5 + 1) / 2, then (-0.25 + 1) / 2 for the second and, since what is lost stays lost, the third line; a fourth
+    # line of code is one too many
+    five = (*PROGRAM, ("d = 4\n", 1.0))
+    assert per_line("progress(expected_lines=3)", *five) == [0.25, 0, 0.125, 0.125, 0]
+    assert per_line("progress", *five) == [0.375, 0, 0.1875, 0, 0]  # the solution has two lines of code
+
+
+def test_progress_counts_given_lines():
+    assert per_line("progress(expected_lines=3)", given=1) == [0, 0, 0.125, 0.125]
+    assert per_line("progress(expected_lines=1)", given=1) == [0, 0, 0, 0]
+
+
+def test_progress_is_not_hacked_by_length():
+    right, wrong, junk = ("a = 1\n", 1.0), ("b = 2\n", -1.0), ("# note\n", None)
+    earned = [
+        parse_reward("progress(expected_lines=3)").credit(make_last(*lines)).sum()
+        for lines in ([right] * 3, [right] * 9, [right, *[junk] * 9], [right, wrong, right], [right])
+    ]
+    assert earned == pytest.approx([1, 1, 1 / 3, 1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("value", [0, "gold", math.inf, True])
+def test_progress_checks_what_is_expected(value):
+    with pytest.raises(ValueError, match="expected_lines="):
+        parse_reward(
+            f"progress(expected_lines={value!r})" if value != math.inf else {"progress(expected_lines=1e999)": 1}
+        )
+
+
+def test_progress_ends_where_the_interpreter_finds_an_error():
+    right = [("a = 1\n", 1.0), ("b = 2 2\n", 1.0), ("c = 3\n", 1.0)]
+    verdict = make_verdict(Status.SYNTAX_ERROR, error=("SyntaxError", "invalid syntax", 2))
+    assert per_line("progress(expected_lines=4)", *right, verdict=verdict) == [0.25, 0, 0]
+    assert per_line("progress(expected_lines=4, until_error=False)", *right, verdict=verdict) == [0.25, 0.25, 0.25]
+    elsewhere = make_verdict(Status.RUNTIME_ERROR, error=("MemoryError", "", None))
+    assert per_line("progress(expected_lines=4)", *right, verdict=elsewhere) == [0.25, 0.25, 0.25]
+
+
+def test_progress_wants_a_solution():
+    last = make_last(*PROGRAM)
+    with pytest.raises(ValueError, match="'double' has no solution to count lines of: give expected_lines a number"):
+        parse_reward("progress").credit(last._replace(task=replace(last.task, solution=None)))
+
+
 # --- PSGPO ------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +163,9 @@ def test_psgpo_keeps_the_rank_of_outcomes(last):
     assert total >= 0.975 - 1e-9 if last.verdict.passed else total <= 0.25 + 1e-9
 
 
-@pytest.mark.parametrize("text", ["psgpo", "process(form='unit')", "process(form='unit', normalize='lines')"])
+@pytest.mark.parametrize(
+    "text", ["psgpo", "progress", "process(form='unit')", "process(form='unit', normalize='lines')"]
+)
 @pytest.mark.parametrize("score", [1.01, -3.0, math.inf])
 def test_score_of_another_scale_is_an_error_and_not_cut_off(text, score):
     last = make_last(("a = 1\n", score))
@@ -177,7 +228,9 @@ def test_line_cap_costs_lines_beyond_it():
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LineKind if kind is not LineKind.CODE])
-@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo", "min_form", "first_error"])
+@pytest.mark.parametrize(
+    "text", ["process", "process(normalize='lines')", "progress", "psgpo", "min_form", "first_error"]
+)
 def test_line_of_a_neutral_kind_earns_nothing(kind, text):
     last = make_last(("a\n", 1.0), ("b\n", 1.0), kinds=[kind, LineKind.CODE])
     credit = parse_reward(text).credit(last)

@@ -24,6 +24,7 @@ TERMS = [
     "process(form='unit', normalize='lines')",
     "process(form='unit', normalize='expected', expected_lines=4)",
     "process(form='difference', normalize='expected', expected_lines=4)",
+    "progress(expected_lines=3, until_error=False)",
     "potential(gamma=0.9, start=0.5)",
     "psgpo(fail=0.5, passed=0.1, lines='code')",
     "first_error(threshold=-0.5, scale=2.0, penalty=0.5)",
@@ -130,7 +131,8 @@ def test_t4_unfinished_last_line_counts_once():
 
 
 @pytest.mark.parametrize(
-    "text", ["process", "process(form='unit')", "process(form='difference')", "psgpo", "min_form", "first_error"]
+    "text",
+    ["process", "process(form='unit')", "process(form='difference')", "progress", "psgpo", "min_form", "first_error"],
 )
 def test_t5_neutral_lines_earn_nothing(text):
     # even where somebody scored them

@@ -1,0 +1,116 @@
+"""Runs of the experiment: which are to be done, in processes of their own, and what was done already."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.experiment.arm import Todo
+from benchmarks.experiment.price import programs_to
+from benchmarks.experiment.settings import Arm, Cell, Experiment, Options
+
+TUNING_SEED = 1_000
+"""No seed that is reported."""
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Where things lie, and how many processes there are."""
+
+    experiment: Experiment
+    start: Path
+    out: Path
+    sandbox: str
+    processes: int
+    console: Console
+
+    def run_all(self, todos: Sequence[Todo]) -> list[Result]:
+        """Do what is not done yet, several at a time, in the order given."""
+        with ThreadPoolExecutor(self.processes) as pool:
+            return [*pool.map(self.run, todos)]
+
+    def run(self, todo: Todo) -> Result:
+        """Train one arm in a process of its own, unless its result is there."""
+        out = Path(todo.out)
+        file = out / "result.json"
+        if not file.exists():
+            out.mkdir(parents=True, exist_ok=True)
+            todo.write(out / "arm.json")
+            _execute([sys.executable, "-m", "benchmarks.experiment.arm", str(out / "arm.json")], out / "log.txt")
+        result: Result = json.loads(file.read_text("utf-8"))
+        rate = result["sampled"]["pass_rate"]
+        self.console.print(f"{out.relative_to(self.out)}: pass rate {rate:.3f}", highlight=False)
+        return result
+
+    def todo(self, cell: Cell, arm: Arm, seed: int, options: Options, folder: Path) -> Todo:
+        """One arm in one cell with one seed."""
+        prm, out = str(self.out / "prm"), str(self.out / folder)
+        return Todo(self.experiment, cell, arm.name, options, seed, str(self.start), prm, out, self.sandbox)
+
+
+def plan(runner: Runner, chosen: dict[str, Options], most_seeds: int | None = None) -> list[Todo]:
+    """All runs, seed after seed, so that one that is interrupted has something of every cell."""
+    experiment = runner.experiment
+    seeds = max(cell.seeds for cell in experiment.cells)
+    return [
+        runner.todo(cell, arm, seed, chosen[arm.name], Path(_slug(cell.name)) / f"{_slug(arm.name)}-{seed}")
+        for seed in range(seeds if most_seeds is None else min(seeds, most_seeds))
+        for cell in experiment.cells
+        if seed < cell.seeds
+        for arm in experiment.chosen_arms()
+    ]
+
+
+def tune(runner: Runner) -> dict[str, Options]:
+    """The settings with which each arm was the cheapest, all arms with the same number of trials.
+
+    They are tried on one cell with a seed of their own, and then used in all cells.
+    """
+    experiment, arms = runner.experiment, runner.experiment.chosen_arms()
+    if experiment.tuning is None:
+        return {arm.name: arm.tuned for arm in arms}
+    assert len({len(arm.trials) for arm in arms}) == 1, "arms with unequal numbers of trials"
+    todos = [
+        runner.todo(experiment.tuning, arm, TUNING_SEED, options, Path("tuning") / f"{_slug(arm.name)}-{number}")
+        for arm in arms
+        for number, options in enumerate(arm.trials)
+    ]
+    rows = [tuning_row(result) for result in runner.run_all(todos)]
+    (runner.out / "tuning.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return {arm.name: min((row for row in rows if row["arm"] == arm.name), key=_order)["options"] for arm in arms}
+
+
+def _order(row: Result) -> tuple[float, float]:
+    """The cheapest way to half of the tasks first; where that was never reached, the best on the way."""
+    return (math.inf if row["price"] is None else row["price"], -row["mean_pass_rate"])
+
+
+def tuning_row(result: Result) -> Result:
+    """What tuning looks at."""
+    price = programs_to(result["curve"])
+    rates = [point["eval_pass_rate"] for point in result["curve"] if "eval_pass_rate" in point]
+    found = {"price": None if math.isinf(price) else price, "mean_pass_rate": statistics.mean(rates)}
+    return {"arm": result["arm"], "options": result["options"], **found}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower())
+
+
+def _execute(command: Sequence[str], log: Path) -> None:
+    with log.open("w", encoding="utf-8") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise SystemExit(f"an arm failed; the end of {log}:\n" + "\n".join(log.read_text("utf-8").splitlines()[-5:]))

@@ -1,0 +1,87 @@
+"""Which labelled programs should a process reward model learn from? The four selections of PSGPO on the same labels.
+
+    python -m benchmarks.selections --labels runs/map/labels.jsonl --policy runs/cache/supervised-...
+
+All of them are compared on the same held-out tasks, those that are not too hard for the sampler. The labels and the
+policy are those of ``python -m benchmarks.experiment``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from codegym.prm.config import TrainConfig
+from codegym.prm.data import read_labels
+from codegym.prm.labels import LabelledProgram, Selection, select
+from codegym.prm.model import ProcessRewardModel
+from codegym.prm.train import train
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is compared."""
+
+    labels: Path
+    """Written by ``codegym prm label`` or by the experiment."""
+    policy: Path
+    """Folder of the policy whose trunk the models start from."""
+    seeds: int = 3
+    epochs: int = 8
+    out: Path = Path("runs/selections.json")
+
+
+MEASURES = ("balanced_accuracy", "accuracy", "calibration_error", "exact")
+
+
+def main(options: Options) -> None:
+    """Train a model on each selection with each seed and print what they are worth."""
+    torch.set_num_threads(1)
+    programs = read_labels(options.labels)
+    rows = [compare(selection, programs, options) for selection in get_args(Selection)]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    Console().print(table(rows, options.seeds))
+
+
+def compare(selection: Selection, programs: Sequence[LabelledProgram], options: Options) -> dict[str, Any]:
+    """Train on one selection with each seed; gives all seeds' measures."""
+    row: dict[str, Any] = {"selection": selection, "programs": len(select(programs, selection))}
+    row |= {name: [] for name in MEASURES}
+    for seed in range(options.seeds):
+        model = ProcessRewardModel.from_policy(options.policy)
+        config = TrainConfig(selection=selection, epochs=options.epochs, seed=seed, gate="warn")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is no better than guessing is in the table
+            report = train(model, programs, config)
+        found = report.as_dict()
+        found["exact"] = report.first_error["exact"] / max(1, sum(report.first_error.values()))
+        for name in MEASURES:
+            row[name].append(found[name])
+    return row
+
+
+def table(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
+    """Mean over seeds, and smallest and largest."""
+    made = Table(title=f"mean of {seeds} seeds (smallest..largest)")
+    heads = ("selection", "programs", "balanced accuracy", "accuracy", "calibration error", "first error found exactly")
+    for name in heads:
+        made.add_column(name, justify="left" if name == "selection" else "right")
+    for row in rows:
+        cells = [f"{statistics.mean(row[m]):.3f} ({min(row[m]):.3f}..{max(row[m]):.3f})" for m in MEASURES]
+        made.add_row(row["selection"], f"{row['programs']:,}", *cells)
+    return made
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))

@@ -1,0 +1,201 @@
+"""What all runs have: a reward whose shaping falls away, placement of rewards, a log, an end when nothing is judged."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from dataclasses import replace
+
+import gymnasium as gym
+import pytest
+import torch
+from make_steps import make_last
+
+from agents import grpo, ppo, reinforce, reinforce_pp, rloo
+from agents.common.policy import TinyConfig, make_tiny
+from agents.common.rollout import paid
+from agents.common.run import Run
+from codegym import CallCheck, SandboxError, Task
+from codegym.fakes import FakeJudge, FakeLineScorer
+from codegym.rewards import parse_reward
+
+WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
+TASK = Task("go", "# go\n", (CallCheck((1,), 1), CallCheck((2,), 2)), entry_point="f", solution="x = 1\n")
+SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
+AGENTS = {
+    "ppo": (ppo.PPOConfig, ppo.train),
+    "grpo": (grpo.GRPOConfig, grpo.train),
+    "rloo": (rloo.RLOOConfig, rloo.train),
+    "reinforce": (reinforce.REINFORCEConfig, reinforce.train),
+    "reinforce_pp": (reinforce_pp.REINFORCEPPConfig, reinforce_pp.train),
+}
+
+
+class Counting(FakeLineScorer):
+    """Knows how often it was asked."""
+
+    calls = 0
+
+    def score(self, requests):
+        self.calls += 1
+        return super().score(requests)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return make_tiny(WORDS, SMALL).save(tmp_path_factory.mktemp("start"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def make_config(start, out, name="ppo", **changes):
+    common = {"sandbox": "fake", "programs": 16, "max_tokens": 6, "max_prompt_tokens": 4, "iterations": 4}
+    return AGENTS[name][0](policy=start, out=out, **({"reward": "pass_ratio"} | common | changes))
+
+
+def same_weights(one, other) -> bool:
+    return all(torch.equal(*pair) for pair in zip(one.model.parameters(), other.model.parameters(), strict=True))
+
+
+def test_the_weight_of_shaping_falls_to_0(start, tmp_path) -> None:
+    config = make_config(start, tmp_path, reward="outcome", shaping="psgpo - 0.5*length", shaping_iterations=4)
+    assert [config.shaping_weight(iteration) for iteration in (0, 1, 3, 4, 9)] == [1, 0.75, 0.25, 0, 0]
+    assert config.reward_at(3) == "outcome + 0.25*(psgpo - 0.5*length)"
+    assert [(term.name, weight) for term, weight in parse_reward(config.reward_at(3)).terms] == [
+        ("outcome", 1),
+        ("psgpo", 0.25),
+        ("length", -0.125),
+    ]
+    assert config.reward_at(4) == "outcome"
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_once_shaping_has_ended_nobody_asks_the_line_scorer(name, start, tmp_path) -> None:
+    scorer = Counting()
+    config = make_config(start, tmp_path, name, shaping="psgpo", shaping_iterations=2)
+    run = AGENTS[name][1](config, line_scorer=scorer, tasks=TASK)
+    assert [row["shaping_weight"] for row in run.metrics()] == [1, 0.5, 0, 0]
+    assert scorer.calls == 2
+
+
+def test_a_reward_that_reads_line_scores_itself_goes_on_doing_so(start, tmp_path) -> None:
+    scorer = Counting()
+    config = make_config(start, tmp_path, reward="outcome + process", shaping="psgpo", shaping_iterations=2)
+    ppo.train(config, line_scorer=scorer, tasks=TASK)
+    assert scorer.calls == 4
+
+
+def test_shaping_without_an_end_is_a_part_of_the_reward(start, tmp_path) -> None:
+    shaped = make_config(start, tmp_path / "shaped", shaping="psgpo", line_scorer="fake")
+    whole = make_config(start, tmp_path / "whole", reward="pass_ratio + psgpo", line_scorer="fake")
+    one, other = ppo.train(shaped, tasks=TASK), ppo.train(whole, tasks=TASK)
+    assert same_weights(one, other)
+    assert [row["reward"] for row in one.metrics()] == [row["reward"] for row in other.metrics()]
+
+
+@pytest.mark.parametrize("name", ["ppo", "grpo"])
+def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, start, tmp_path, monkeypatch) -> None:
+    train = AGENTS[name][1]
+    options = {"iterations": 6, "checkpoint_every": 2, "shaping": "psgpo", "shaping_iterations": 5}
+    config = make_config(start, tmp_path / "whole", name, line_scorer="fake", **options)
+    whole = train(config, tasks=TASK)
+    collect = Run.collect
+
+    def killed(self, iteration, *args, **options):
+        if iteration == 3:
+            raise KeyboardInterrupt
+        return collect(self, iteration, *args, **options)
+
+    config = replace(config, out=tmp_path / "killed")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "collect", killed)
+        train(config, tasks=TASK)
+    resumed = train(config, tasks=TASK)
+    assert resumed.metrics() == whole.metrics()
+    assert same_weights(resumed, whole)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shaping_iterations": 3},
+        {"shaping": " ", "shaping_iterations": 3},
+        {"shaping": "psgpo", "shaping_iterations": 0},
+    ],
+)
+def test_an_end_of_shaping_wants_shaping(changes, start, tmp_path) -> None:
+    with pytest.raises(ValueError, match="wanted at least 1 iteration, and terms whose weight falls"):
+        make_config(start, tmp_path, **changes)
+
+
+def test_streamed_rewards_stand_where_they_are_paid() -> None:
+    last = make_last(("x = 1\n", 0.5), ("y = 2\n", -1.0))  # two tokens a line, then the end-of-sequence token
+    # process pays each score where its line closes; psgpo .025 / 2 times their sum, and outcome 1, at the end
+    assert paid(parse_reward("outcome + process + psgpo"), last).tolist() == [0, 0.5, 0, -1, 1 - 0.025 / 2 * 0.5]
+
+
+def test_streamed_rewards_are_those_of_an_environment_step_by_step(start, tmp_path) -> None:
+    reward = "pass_ratio + process + psgpo - length + 2*finished"
+    rollouts = {}
+    for placement in ("credit", "stream"):
+        config = make_config(start, tmp_path / placement, reward=reward, line_scorer="fake", placement=placement)
+        with Run(config, tasks=TASK) as run:
+            run.keep()
+            rollouts[placement] = run.collect(0)
+    torch.testing.assert_close(rollouts["credit"].scores, rollouts["stream"].scores)
+    assert not torch.equal(rollouts["credit"].rewards, rollouts["stream"].rewards)
+    env = gym.make(
+        "codegym/Token-v0", tasks=TASK, tokenizer=WORDS, reward=reward, line_scorer="fake", sandbox="fake", max_tokens=6
+    )
+    stream = rollouts["stream"]
+    for tokens, mask, rewards in zip(stream.tokens, stream.mask, stream.rewards, strict=True):
+        env.reset()
+        assert rewards[mask].tolist() == pytest.approx([env.step(token)[1] for token in tokens[mask].tolist()])
+
+
+def test_a_machine_that_judges_nothing_ends_the_run_and_says_how_to_go_on(start, tmp_path) -> None:
+    class Dying:
+        """Fails from the third iteration on, if it is told to."""
+
+        def __init__(self, programs: float) -> None:
+            self.left = programs
+
+        def submit(self, task, completion):
+            self.left -= 1
+            if self.left >= 0:
+                return FakeJudge().submit(task, completion)
+            future: Future[object] = Future()
+            future.set_exception(SandboxError("no space left"))
+            return future
+
+        def __deepcopy__(self, memo):
+            return self
+
+        def __repr__(self) -> str:
+            return "Dying()"
+
+    for name in AGENTS:
+        config = make_config(start, tmp_path / name, name, sandbox=Dying(32), checkpoint_every=1)
+        said = (
+            r"none of the 16 programs of iteration 2 .*no space left.* the same command then goes on from iteration 2"
+        )
+        with pytest.raises(SandboxError, match=said):
+            AGENTS[name][1](config, tasks=TASK)
+        run = AGENTS[name][1](replace(config, sandbox=Dying(float("inf"))), tasks=TASK)
+        assert [row["iteration"] for row in run.metrics()] == [0, 1, 2, 3]
+
+
+def test_a_folder_from_before_there_was_a_setting_goes_on_with_its_default(start, tmp_path) -> None:
+    config = make_config(start, tmp_path, iterations=1)
+    ppo.train(config, tasks=TASK)
+    file = tmp_path / "config.json"
+    known = json.loads(file.read_text())
+    del known["placement"]
+    file.write_text(json.dumps(known))
+    assert len(ppo.train(replace(config, iterations=2), tasks=TASK).metrics()) == 2
+    file.write_text(json.dumps(known))
+    with pytest.raises(ValueError, match="placement was 'credit', now 'stream'"):
+        ppo.train(replace(config, placement="stream"), tasks=TASK)

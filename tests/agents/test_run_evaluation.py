@@ -1,0 +1,80 @@
+"""Evaluations during a run: on tasks of their own, without a trace in what is learned, and an end when it is enough."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from agents import ppo
+from agents.common.policy import TinyConfig, make_tiny
+from codegym import CallCheck, Task
+from codegym.fakes import FakeJudge
+
+SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
+WORDS = ["# go\n", "# stop\n", "x = 1\n", "z = 3"]
+TRAIN, EVAL = (
+    Task(name, f"# {name}\n", (CallCheck((1,), 1),), entry_point="f", solution="x = 1\n") for name in ("go", "stop")
+)
+
+
+class Listening:
+    """Knows what it was asked."""
+
+    def __init__(self, inner):
+        self.inner, self.asked = inner, []
+
+    def submit(self, task, completion):
+        self.asked.append(task.task_id)
+        return self.inner.submit(task, completion)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return make_tiny(WORDS, SMALL).save(tmp_path_factory.mktemp("start"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def train(start, out, sandbox="fake", **changes):
+    common = {"programs": 8, "max_tokens": 4, "max_prompt_tokens": 4, "iterations": 4, "reward": "pass_ratio"}
+    config = ppo.PPOConfig(policy=start, out=out, sandbox=sandbox, **(common | changes))
+    return ppo.train(config, tasks=[TRAIN], eval_tasks=[EVAL])
+
+
+def evaluated(run):
+    return [row["iteration"] for row in run.metrics() if "eval_pass_rate" in row]
+
+
+def test_smallest_use(start, tmp_path):
+    run = train(start, tmp_path, eval_every=2, eval_programs=4)
+    assert evaluated(run) == [1, 3]
+
+
+def test_evaluations_have_tasks_of_their_own(start, tmp_path):
+    judge = Listening(FakeJudge())
+    train(start, tmp_path, sandbox=judge, iterations=1, eval_every=1, eval_programs=3)
+    assert (judge.asked.count("go"), judge.asked.count("stop")) == (8, 3)
+
+
+def test_evaluations_leave_no_trace_in_what_is_learned(start, tmp_path):
+    plain, watched = train(start, tmp_path / "plain"), train(start, tmp_path / "watched", eval_every=1, eval_programs=4)
+    pairs = zip(plain.model.parameters(), watched.model.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+def test_a_run_ends_when_two_evaluations_are_good_enough_and_stays_so(start, tmp_path):
+    settings = {"eval_every": 1, "eval_programs": 4, "stop_at": 0.0, "iterations": 9}
+    assert evaluated(train(start, tmp_path, **settings)) == [0, 1]
+    assert (tmp_path / "policy").is_dir()
+    assert evaluated(train(start, tmp_path, **settings)) == [0, 1]  # it has arrived: there is nothing to go on with
+    assert len(evaluated(train(start, tmp_path / "never", **settings | {"stop_at": 1.1}))) == 9
+
+
+def test_settings_that_contradict_each_other_are_refused(start, tmp_path):
+    with pytest.raises(ValueError, match=r"stop_at=0.5 looks at evaluations, and there are none: set eval_every"):
+        train(start, tmp_path, stop_at=0.5)
+    with pytest.raises(ValueError, match="eval_programs=0"):
+        train(start, tmp_path, eval_programs=0)
