@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from agents.common.rollout import Placement
+
+_MAY_CHANGE = ("iterations", "wandb_project")
+"""Settings that leave a run the same run."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class RunConfig:
     """On which tokens rewards stand: "credit", those that earned them; "stream", those at which the environment would
     have paid them step by step. Totals are equal."""
     line_scorer: str | None = None
-    """"fake" or None; a process reward model is handed over as ``train(config, line_scorer=...)``."""
+    """Folder of a process reward model, or "fake"; an object is handed over as ``train(config, line_scorer=...)``."""
     sandbox: str = "auto"
     """Where programs run."""
     iterations: int = 30
@@ -92,3 +96,24 @@ class RunConfig:
         """The whole reward of an iteration; without ``shaping`` once its weight is 0, so that nothing asks for it."""
         weight = self.shaping_weight(iteration)
         return f"{self.reward} + {weight!r}*({self.shaping})" if weight else self.reward
+
+
+def claim(folder: Path, config: RunConfig) -> None:
+    """Let a folder belong to one configuration, apart from how long to train; a setting it lacks was the default.
+
+    Raises:
+        ValueError: it belongs to another one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = json.loads(json.dumps(asdict(config), default=str))
+    defaults = {field.name: field.default for field in fields(config)}
+    file = folder / "config.json"
+    if file.exists():
+        known = json.loads(file.read_text("utf-8"))
+        was = {key: known.get(key, defaults[key]) for key in wanted if key not in _MAY_CHANGE}
+        if changed := [key for key in was if was[key] != wanted[key]]:
+            raise ValueError(
+                f"{folder} holds another run ({changed[0]} was {was[changed[0]]!r}, now {wanted[changed[0]]!r}): "
+                "choose another folder, or remove it"
+            )
+    file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")

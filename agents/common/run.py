@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from agents.common.config import RunConfig
+from agents.common.config import RunConfig, claim
 from agents.common.generation import Sampling
 from agents.common.log import Log
 from agents.common.pass_rates import sample_verdicts
@@ -30,14 +30,13 @@ from codegym.dynamics import Judging
 from codegym.errors import SandboxError
 from codegym.facts import Step
 from codegym.judges import find_judge
+from codegym.prm.base import LineScorer
+from codegym.prm.model import ProcessRewardModel
 from codegym.rewards import parse_reward
 from codegym.sandbox.base import Limits
 from codegym.settings import Settings
 from codegym.sources import find_tasks
 from codegym.vector import CodeVectorEnv
-
-_MAY_CHANGE = ("iterations", "wandb_project")
-"""Settings that leave a run the same run."""
 
 
 class Run:
@@ -55,8 +54,7 @@ class Run:
     ) -> None:
         self.config = config
         self.folder = config.out
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._claim()
+        claim(self.folder, config)
         self.policy = Policy.load(config.policy)
         self.model = self.policy.model
         self.allowed = None if bool(self.policy.allowed.all()) else self.policy.allowed
@@ -64,9 +62,7 @@ class Run:
         self.tasks = find_tasks(config.tasks if tasks is None else tasks, config.path)
         self.eval_tasks = self.tasks if eval_tasks is None else find_tasks(eval_tasks)
         self.judge: Any = find_judge(config.sandbox, Limits())
-        self.line_scorer = Settings(
-            line_scorer=config.line_scorer if line_scorer is None else line_scorer  # type: ignore[arg-type]
-        ).find_line_scorer()
+        self.line_scorer = find_line_scorer(config.line_scorer if line_scorer is None else line_scorer)
         self.reward = config.reward_at(0)
         """Of the environments, with the weight that shaping has now."""
         self.envs = self.make_envs(self.reward, config.programs)
@@ -75,21 +71,6 @@ class Run:
         self._done = 0
         self._saved = 0
         self._log: Log | None = None
-
-    def _claim(self) -> None:
-        """The folder belongs to one configuration, apart from how long to train; a setting it lacks was the default."""
-        wanted = json.loads(json.dumps(asdict(self.config), default=str))
-        defaults = {field.name: field.default for field in fields(self.config)}
-        file = self.folder / "config.json"
-        if file.exists():
-            known = json.loads(file.read_text("utf-8"))
-            was = {key: known.get(key, defaults[key]) for key in wanted if key not in _MAY_CHANGE}
-            if changed := [key for key in was if was[key] != wanted[key]]:
-                raise ValueError(
-                    f"{self.folder} holds another run ({changed[0]} was {was[changed[0]]!r}, now "
-                    f"{wanted[changed[0]]!r}): choose another folder, or remove it"
-                )
-        file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
 
     def make_envs(self, reward: str, num_envs: int, judge: Judging | None = None) -> CodeVectorEnv:
         """Environments with the tasks, the judge (or another one) and the sizes of the run; close them after use.
@@ -263,3 +244,10 @@ class Run:
     def metrics(self) -> list[dict[str, float]]:
         """All rows of the log so far."""
         return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+
+
+def find_line_scorer(value: Any) -> LineScorer | None:
+    """Make a line scorer of what a user names: "fake", the folder of a process reward model, or one as an object."""
+    if isinstance(value, str) and value != "fake":
+        return ProcessRewardModel.load(value)
+    return Settings(line_scorer=value).find_line_scorer()

@@ -24,7 +24,7 @@ from benchmarks.experiment.map import draw_map
 from benchmarks.experiment.report import Found, report
 from benchmarks.experiment.settings import FULL, QUICK, Experiment
 from benchmarks.experiment.start import make_prm, make_start, start_rates
-from benchmarks.experiment.work import Runner, plan, tune
+from benchmarks.experiment.work import Runner, plan, restore, tune, tuning_rows
 from codegym.sandbox.auto import Backend
 
 
@@ -43,6 +43,8 @@ class Options:
     """Arms that are trained at the same time, with one thread each."""
     seeds: int | None = None
     """Only the first so many seeds of each cell; more can be run later."""
+    known: Path | None = None
+    """Results that need not be run again, such as benchmarks/results/map.json, if they are of the same experiment."""
     report: Path | None = None
     """Run nothing and report from this file, such as benchmarks/results/map.json."""
 
@@ -74,6 +76,8 @@ def run(options: Options, console: Console) -> Found:
     """Do all that is not finished yet."""
     experiment, out = options.experiment, options.folder
     claim(out / "experiment.json", experiment)
+    if options.known is not None and (known := Found.read(options.known)).experiment == experiment:
+        restore(known, out)
     console.rule("1. a policy that makes mistakes")
     start = make_start(experiment, options.cache, console)
     starts = start_rates(experiment, start, out, options.sandbox)
@@ -83,8 +87,9 @@ def run(options: Options, console: Console) -> Found:
     cost = make_prm(experiment, start, out, options.sandbox, console)
     console.rule("3. reinforcement learning")
     runner = Runner(experiment, start, out, options.sandbox, options.processes, console)
-    results = runner.run_all(plan(runner, tune(runner), options.seeds))
-    found = Found(experiment, starts, cost, results)
+    chosen = tune(runner)
+    results = runner.run_all(plan(runner, chosen, options.seeds))
+    found = Found(experiment, starts, cost, results, tuning_rows(runner) if experiment.tuning else [])
     found.write(out / "results.json")
     return found
 

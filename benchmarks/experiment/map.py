@@ -18,9 +18,9 @@ _MARKERS = "osD^vP*"
 def draw_map(found: Found, out: Path) -> None:
     """Write ``map.png``: on the left the programs alone, on the right with the completions of the labels."""
     figure = Figure(figsize=(12, 5.5), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    left, right = figure.subplots(1, 2)
     for axes, with_labels in ((left, False), (right, True)):
-        never = 2 * _dearest(found)
+        never = 2 * _dearest(found, with_labels=with_labels)
         for number, arm in enumerate(found.experiment.chosen_arms()):
             _draw_arm(axes, found, arm, number, never, with_labels=with_labels)
         axes.axhline(never, color="grey", linewidth=0.5, linestyle=":")
@@ -36,7 +36,7 @@ def draw_map(found: Found, out: Path) -> None:
 def _draw_arm(axes: Axes, found: Found, arm: Arm, number: int, never: float, *, with_labels: bool) -> None:
     """An arm's median price in each cell, with its interval; arms stand a little beside each other."""
     places, middles, below, above = [], [], [], []
-    for cell in found.experiment.cells:
+    for cell in found.cells:
         prices = found.prices(cell, arm, with_labels=with_labels)
         if not prices:
             continue
@@ -50,9 +50,9 @@ def _draw_arm(axes: Axes, found: Found, arm: Arm, number: int, never: float, *, 
     axes.errorbar(places, middles, (below, above), marker=marker, capsize=2, label=arm.name, linewidth=1)
 
 
-def _dearest(found: Found) -> float:
+def _dearest(found: Found, *, with_labels: bool) -> float:
     """The largest price that was paid, or the smallest budget where none was."""
-    arms, cells = found.experiment.chosen_arms(), found.experiment.cells
-    prices = [price for cell in cells for arm in arms for price in found.prices(cell, arm, with_labels=True)]
+    arms, cells = found.experiment.chosen_arms(), found.cells
+    prices = [price for cell in cells for arm in arms for price in found.prices(cell, arm, with_labels=with_labels)]
     budgets = [cell.iterations * found.experiment.programs for cell in cells]
     return max([price for price in prices if not math.isinf(price)], default=min(budgets))

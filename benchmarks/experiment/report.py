@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Found:
     cost: Mapping[str, Any]
     """Of the labels, and how good the process reward model is."""
     results: Sequence[Result]
+    tuning: Sequence[Result] = field(default_factory=list)
+    """What tuning looked at, one a trial."""
 
     def write(self, file: Path) -> None:
         """Keep everything as data."""
@@ -42,6 +44,12 @@ class Found:
         """Read what ``write`` wrote."""
         values = json.loads(file.read_text("utf-8"))
         return cls(**values | {"experiment": Experiment.of(values["experiment"])})
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those that something is known of."""
+        arms = self.experiment.chosen_arms()
+        return [cell for cell in self.experiment.cells if any(self.of(cell, arm) for arm in arms)]
 
     def of(self, cell: Cell, arm: Arm) -> list[Result]:
         """The results of an arm in a cell, one a seed."""
@@ -57,10 +65,7 @@ class Found:
 def report(found: Found, out: Path) -> Table:
     """Write ``table.md``, ``curves.png`` and ``summary.md``; give the table for the terminal."""
     rows = [
-        row(found, cell, arm)
-        for cell in found.experiment.cells
-        for arm in found.experiment.chosen_arms()
-        if found.of(cell, arm)
+        row(found, cell, arm) for cell in found.cells for arm in found.experiment.chosen_arms() if found.of(cell, arm)
     ]
     (out / "table.md").write_text(markdown(rows), encoding="utf-8")
     draw_curves(found, out / "curves.png")
@@ -121,16 +126,17 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
 
 def draw_curves(found: Found, file: Path) -> None:
     """Pass rate on unseen tasks over programs: one picture a cell, one line an arm, thin ones for its seeds."""
-    cells = found.experiment.cells
-    figure = Figure(figsize=(4 + 4 * len(cells), 5), layout="constrained")
-    for cell, axes in zip(cells, figure.subplots(1, len(cells), squeeze=False, sharey=True)[0], strict=True):
+    figure = Figure(figsize=(4 + 4 * len(found.cells), 5), layout="constrained")
+    for cell, axes in zip(
+        found.cells, figure.subplots(1, len(found.cells), squeeze=False, sharey=True)[0], strict=True
+    ):
         for number, arm in enumerate(found.experiment.chosen_arms()):
             _draw_arm(axes, found.of(cell, arm), arm, f"C{number}")
         axes.axhline(GOAL, color="grey", linewidth=0.5)
         axes.set(xlabel="programs written", ylim=(-0.02, 1.02))
         axes.set_title(f"{cell.name} that must all be right; start {found.starts[cell.name][0]:.2g}", fontsize="medium")
     figure.axes[0].set_ylabel("pass rate on unseen tasks")
-    figure.axes[-1].legend(frameon=False, loc="upper left")
+    figure.axes[0].legend(frameon=False, loc="upper left", fontsize="small")
     figure.savefig(file, dpi=120)
 
 
@@ -160,7 +166,7 @@ faster when a process reward model (PRM) also says of every line whether the pro
 
 {arms}
 
-The PRM has its price: for {cost["programs"]:,} programs to be labelled their beginnings were completed
+The PRM has its price: for the labels of {cost["programs"]:,} programs, beginnings were completed
 {cost["completions"]:,} times ({cost["executions"]:,} executions, {cost["label_seconds"]:.0f} s). The labels agree with
 the true first wrong line in {cost["agreement_with_oracle"]:.1%} of the lines. On tasks that it has not seen the PRM
 tells right lines from wrong ones with a balanced accuracy of {cost["balanced_accuracy"]:.3f} (guessing: 0.5) and a
@@ -178,7 +184,7 @@ each counted as one program. {caution}
 
 def in_words(found: Found) -> str:
     """One sentence for each cell: who was first, and what the labels are worth there."""
-    return "\n".join(f"- {sentence(found, cell)}" for cell in found.experiment.cells)
+    return "\n".join(f"- {sentence(found, cell)}" for cell in found.cells)
 
 
 def sentence(found: Found, cell: Cell) -> str:

@@ -18,10 +18,12 @@ from rich.console import Console
 
 from benchmarks.experiment.arm import Todo
 from benchmarks.experiment.price import programs_to
+from benchmarks.experiment.report import Found
 from benchmarks.experiment.settings import Arm, Cell, Experiment, Options
 
 TUNING_SEED = 1_000
 """No seed that is reported."""
+TUNING = "tuning.json"
 Result = dict[str, Any]
 
 
@@ -81,6 +83,18 @@ def tune(runner: Runner) -> dict[str, Options]:
     experiment, arms = runner.experiment, runner.experiment.chosen_arms()
     if experiment.tuning is None:
         return {arm.name: arm.tuned for arm in arms}
+    rows = tuning_rows(runner)
+    return {arm.name: min((row for row in rows if row["arm"] == arm.name), key=_order)["options"] for arm in arms}
+
+
+def tuning_rows(runner: Runner) -> list[Result]:
+    """What tuning looks at, of all trials; they are run where that is not known yet."""
+    experiment, file = runner.experiment, runner.out / TUNING
+    if file.exists():
+        known: list[Result] = json.loads(file.read_text("utf-8"))
+        return known
+    assert experiment.tuning is not None
+    arms = experiment.chosen_arms()
     assert len({len(arm.trials) for arm in arms}) == 1, "arms with unequal numbers of trials"
     todos = [
         runner.todo(experiment.tuning, arm, TUNING_SEED, options, Path("tuning") / f"{_slug(arm.name)}-{number}")
@@ -88,8 +102,20 @@ def tune(runner: Runner) -> dict[str, Options]:
         for number, options in enumerate(arm.trials)
     ]
     rows = [tuning_row(result) for result in runner.run_all(todos)]
-    (runner.out / "tuning.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return {arm.name: min((row for row in rows if row["arm"] == arm.name), key=_order)["options"] for arm in arms}
+    file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return rows
+
+
+def restore(found: Found, out: Path) -> None:
+    """Put results that were kept as data where runs put theirs, so that they are not run again."""
+    (out / TUNING).write_text(json.dumps(found.tuning, indent=1) + "\n", encoding="utf-8")
+    for result in found.results:
+        cell = Cell(**result["cell"])
+        folder = out / _slug(cell.name) / f"{_slug(result['arm'])}-{result['seed']}"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "result.json"
+        if not file.exists():
+            file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def _order(row: Result) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from agents.common.rollout import paid
 from agents.common.run import Run
 from codegym import CallCheck, SandboxError, Task
 from codegym.fakes import FakeJudge, FakeLineScorer
+from codegym.prm.model import ProcessRewardModel
 from codegym.rewards import parse_reward
 
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
@@ -199,3 +200,16 @@ def test_a_folder_from_before_there_was_a_setting_goes_on_with_its_default(start
     file.write_text(json.dumps(known))
     with pytest.raises(ValueError, match="placement was 'credit', now 'stream'"):
         ppo.train(replace(config, placement="stream"), tasks=TASK)
+
+
+# --- the line scorer --------------------------------------------------------------------------------------------
+
+
+def test_a_process_reward_model_is_named_by_its_folder(start, tmp_path):
+    ProcessRewardModel.from_policy(start).save(tmp_path / "prm")
+    config = make_config(start, tmp_path / "run", reward="process", line_scorer=str(tmp_path / "prm"), iterations=1)
+    run = ppo.train(config, tasks=[TASK])
+    assert isinstance(run.line_scorer, ProcessRewardModel)
+    assert run.metrics()[0]["reward"] == 0.0  # it has learned nothing yet: every line has the score 0
+    with pytest.raises(ValueError, match="wanted is a folder that ProcessRewardModel.save wrote"):
+        ppo.train(make_config(start, tmp_path / "other", line_scorer=str(tmp_path)), tasks=[TASK])

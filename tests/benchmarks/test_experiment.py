@@ -19,7 +19,7 @@ from benchmarks.experiment.price import interval_of_median, median, programs_to,
 from benchmarks.experiment.report import Found, report, sentence
 from benchmarks.experiment.settings import ARMS, FULL, QUICK, Cell, Experiment
 from benchmarks.experiment.start import _label_tasks
-from benchmarks.experiment.work import Runner, _order, plan, tuning_row
+from benchmarks.experiment.work import Runner, _order, plan, restore, tune, tuning_row
 from codegym.synth import FAMILIES, vocabulary
 
 COST = {
@@ -135,6 +135,17 @@ def test_the_plan_has_something_of_every_cell_first(tmp_path):
     assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * 7
     assert {(todo.cell, todo.arm) for todo in todos[:35]} == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
     assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 35
+
+
+def test_results_that_are_known_are_not_run_again(tmp_path):
+    easy = FULL.cells[0]
+    result = {**make_result(easy, "curriculum + both", [0.5, 0.6]), "cell": vars(easy)}
+    rows = [{"arm": arm.name, "options": arm.tuned, "price": 1.0, "mean_pass_rate": 0.5} for arm in ARMS]
+    restore(Found(FULL, {}, COST, [result], rows), tmp_path)
+    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
+    assert tune(runner) == {arm.name: arm.tuned for arm in ARMS}
+    (todo,) = [todo for todo in plan(runner, tune(runner), 1) if (todo.cell, todo.arm) == (easy, "curriculum + both")]
+    assert runner.run(todo)["curve"] == result["curve"]
 
 
 def test_an_experiment_survives_json():
