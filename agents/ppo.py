@@ -23,6 +23,7 @@ actors; a shared trunk of policy and critic.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -141,10 +142,10 @@ def train(
             returns = returns_to_go(rewards, rollout.mask, config.gamma)
             if iteration == 0 and config.value_init == "distilled":
                 learn_scores(run, config, critic)
-            values = values_of(critic, rollout, config.minibatch)
-            if iteration == 0 or (config.calibrate_again and iteration == config.critic_warmup):
-                critic.calibrate(values, returns, rollout.mask)
-                values = values_of(critic, rollout, config.minibatch)
+            again = config.calibrate_again and iteration == config.critic_warmup
+            if iteration == 0 or critic.waiting or again:
+                critic.calibrate(on_rollout(critic.numbers, rollout, config.minibatch), returns, rollout.mask)
+            values = on_rollout(critic, rollout, config.minibatch)
             said = {"explained_variance": explained_variance(values, returns, rollout.mask)}
             if config.mc_values and iteration in (0, config.critic_warmup):
                 said["mc_explained_variance"] = measured(run, config, iteration, rollout, values)
@@ -224,13 +225,13 @@ def update_critic(
             loss = aggregate(value_loss(values, returns[rows], values), rollout.mask[rows])
             descend(optimizer, loss, critic, config.max_grad_norm)
             losses.append(float(loss.detach()))
-    return {"value_loss": sum(losses) / len(losses)}
+    return {"value_loss": sum(losses) / len(losses)} if losses else {}
 
 
 @torch.no_grad()
-def values_of(critic: Critic, rollout: Rollout, minibatch: int) -> Tensor:
-    """Values of all states, [B, T]; 0 outside the mask."""
-    values = torch.cat([critic(tokens) for tokens in rollout.tokens.split(minibatch)])
+def on_rollout(function: Callable[[Tensor], Tensor], rollout: Rollout, minibatch: int) -> Tensor:
+    """Values of all states, [B, T], by a function from tokens to values; 0 outside the mask."""
+    values = torch.cat([function(tokens) for tokens in rollout.tokens.split(minibatch)])
     return values * rollout.mask
 
 

@@ -35,31 +35,47 @@ class Critic(nn.Module):
 
     scale: Tensor
     shift: Tensor
+    waiting: Tensor
+    """True while there was nothing to calibrate by: the value of every state is ``shift`` then."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("waiting", torch.tensor(False))
+
+    def numbers(self, tokens: Tensor) -> Tensor:
+        """What the body says before each token, [B, T]; before the first one 0."""
+        numbers = self.body(tokens[:, :-1])
+        return torch.cat([torch.zeros_like(numbers[:, :1]), numbers], 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Value of the state before each token, [B, T]; that before the first one is 0."""
-        values = self.scale * self.body(tokens[:, :-1]) + self.shift
-        return torch.cat([torch.zeros_like(values[:, :1]), values], 1)
+        values = torch.where(self.waiting, self.shift, self.scale * self.numbers(tokens) + self.shift)
+        return torch.cat([torch.zeros_like(values[:, :1]), values[:, 1:]], 1)
 
     @torch.no_grad()
-    def calibrate(self, values: Tensor, returns: Tensor, mask: Tensor) -> None:
+    def calibrate(self, numbers: Tensor, returns: Tensor, mask: Tensor) -> None:
         """Fit scale and shift so that values meet returns in the least-squares sense, on masked entries of [B, T].
 
         A process reward model is optimistic (best of K) and of another range than returns; a plain copy of it makes
-        every correct prefix look like a disappointment.
+        every correct prefix look like a disappointment. Where all returns are alike, as when no program passes, or
+        where they fall as the numbers rise, there is nothing to fit yet: the critic waits, and should be calibrated
+        again. With a scale of 0 it would never learn.
+
+        Args:
+            numbers: of the body, [B, T].
+            returns: [B, T].
+            mask: [B, T] bool.
         """
-        x, y = values[mask].double(), returns[mask].double()
+        x, y = numbers[mask].double(), returns[mask].double()
         variance = x.var(unbiased=False)
-        # values that are all alike, as those of a zero head, can only be shifted
+        # numbers that are all alike, as those of a zero head, can only be shifted
         slope = ((x - x.mean()) * (y - y.mean())).mean() / variance if variance > 1e-12 else torch.ones(())
-        self.shift.copy_(self.shift * slope + (y.mean() - slope * x.mean()))
-        self.scale.mul_(slope)
+        self.waiting.copy_((y.var(unbiased=False) <= 1e-12) | (slope <= 0))
+        self.scale.copy_(torch.ones(()) if self.waiting else slope)
+        self.shift.copy_(y.mean() if self.waiting else y.mean() - slope * x.mean())
 
 
 class Body(nn.Module):

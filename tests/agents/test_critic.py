@@ -64,6 +64,17 @@ def test_values_that_are_all_alike_are_only_shifted() -> None:
     assert (critic.scale.item(), critic.shift.item()) == (1, 0.5)
 
 
+@pytest.mark.parametrize("returns", [[0.25, 0.25], [1.0, 0.0]], ids=["all alike", "falling"])
+def test_a_critic_waits_while_there_is_nothing_to_calibrate_by(returns) -> None:
+    critic, tokens, mask = Critic(nn.Identity()), torch.tensor([[0.0, 1.0, 9.0]]), torch.tensor([[False, True, True]])
+    assert critic.numbers(tokens).tolist() == [[0, 0, 1]]
+    critic.calibrate(critic.numbers(tokens), torch.tensor([[0.0, *returns]]), mask)
+    mean = sum(returns) / 2
+    assert critic.waiting and critic(tokens).tolist() == [[0, mean, mean]]
+    critic.calibrate(critic.numbers(tokens), torch.tensor([[0.0, 0.0, 2.0]]), mask)
+    assert not critic.waiting and critic(tokens).tolist() == [[0, 0, 2]]  # the body was not forgotten
+
+
 def test_a_token_has_the_score_of_the_last_line_before_it_or_else_of_the_first() -> None:
     # two tokens a line and a token at the end, behind a prompt of one token in row 0 and of two in row 1
     programs = [make_last(("x = 1\n", None), ("# note\n", None), ("y = 2\n", None)), make_last(("# note\n", None))]
