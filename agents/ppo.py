@@ -152,7 +152,9 @@ def train(
             advantages = gae(rewards, values, rollout.mask, config.gamma, config.gae_lambda)
             if config.normalize_advantages:
                 advantages = whiten(advantages, rollout.mask)
-            if iteration >= config.critic_warmup:
+            # Where all programs earned the same, advantages are nothing but the critic's errors, and Adam makes full
+            # steps of however small ones: a policy that rarely passes would forget its start between two successes.
+            if iteration >= config.critic_warmup and bool(returns[rollout.mask].var() > 0):
                 said |= update_policy(run, iteration, rollout, advantages, actor_optimizer, anchor)
             # The targets of the critic are returns, not advantages plus values: with lambda 1 they are the same.
             said |= update_critic(run, iteration, rollout, critic, returns, critic_optimizer)

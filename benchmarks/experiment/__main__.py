@@ -27,6 +27,9 @@ from benchmarks.experiment.start import make_prm, make_start, start_rates
 from benchmarks.experiment.work import Runner, plan, restore, tune, tuning_rows
 from codegym.sandbox.auto import Backend
 
+WIDTH = 110
+"""Cells of the table, in a narrower terminal too: broken rows are harder to read than long ones."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -63,6 +66,7 @@ def main(options: Options) -> None:
     """Run what is not finished yet, then report."""
     torch.set_num_threads(1)
     console = Console()
+    console = Console(width=max(console.width, WIDTH))
     options.folder.mkdir(parents=True, exist_ok=True)
     found = run(options, console) if options.report is None else Found.read(options.report)
     console.rule("4. what came out")

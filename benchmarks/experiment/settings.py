@@ -104,7 +104,7 @@ class Experiment:
     """Unseen tasks of an evaluation; a last one has twice as many."""
     stop_at: float | None = None
     """End an arm there: whoever asks only what half the tasks cost need not know more."""
-    start_programs: int = 1_024
+    start_programs: int = 4_096
     """For the pass rate of the start."""
     tuning: Cell | None = None
     """Where each arm is tuned; None takes each arm's first settings."""

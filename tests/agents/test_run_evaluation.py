@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 import torch
 
 from agents import ppo
-from agents.common.policy import TinyConfig, make_tiny
+from agents.common.policy import Policy, TinyConfig, make_tiny
 from codegym import CallCheck, Task
 from codegym.fakes import FakeJudge
+from codegym.judge import Status, Verdict
 
 SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
 WORDS = ["# go\n", "# stop\n", "x = 1\n", "z = 3"]
@@ -78,3 +81,25 @@ def test_settings_that_contradict_each_other_are_refused(start, tmp_path):
         train(start, tmp_path, stop_at=0.5)
     with pytest.raises(ValueError, match="eval_programs=0"):
         train(start, tmp_path, eval_programs=0)
+
+
+class PassesAtFirst:
+    """Passes every second one of the first eight programs, and nothing after them."""
+
+    def __init__(self):
+        self.count = 0
+
+    def submit(self, task, completion):
+        self.count += 1
+        status = Status.PASSED if self.count <= 8 and self.count % 2 else Status.WRONG_ANSWER
+        verdict = Future()
+        verdict.set_result(Verdict(status, (status,)))
+        return verdict
+
+
+def test_a_policy_is_left_alone_where_all_programs_earned_the_same(start, tmp_path):
+    # the critic has learned in the first iteration, its warm-up; what it says later would move the policy
+    run = train(start, tmp_path, sandbox=PassesAtFirst(), reward="outcome", iterations=3, critic_learning_rate=0.01)
+    assert [row["pass_rate"] for row in run.metrics()] == [0.5, 0.0, 0.0]
+    before = Policy.load(start)
+    assert all(torch.equal(*pair) for pair in zip(before.model.parameters(), run.model.parameters(), strict=True))
