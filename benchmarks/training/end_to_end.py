@@ -20,7 +20,7 @@ from agents.common.run import Run
 from benchmarks.boxes import live_boxes
 from benchmarks.experiment import arm as run_arm
 from benchmarks.experiment.arm import Todo
-from benchmarks.experiment.settings import QUICK, Arm, Experiment
+from benchmarks.experiment.settings import QUICK, Arm, Cell, Experiment
 from benchmarks.experiment.start import make_start
 from benchmarks.mixture import Backend
 from benchmarks.training.products import Products, large_rate
@@ -50,9 +50,12 @@ class Config:
 
     @property
     def experiment(self) -> Experiment:
-        """The default experiment with these settings, and without its evaluations."""
+        """The default experiment with these settings, without its evaluations, on tasks of which some are solved.
+
+        PPO does not update a policy of whose programs none passes.
+        """
         settings = {"arms": self.arms, "programs": self.programs, "supervised_programs": self.supervised_programs}
-        return replace(QUICK, eval_every=0, **settings)  # type: ignore[arg-type]
+        return replace(QUICK, eval_every=0, cells=(Cell(4),), **settings)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -109,8 +109,9 @@ def test_small_runs_through_the_process_sandbox(tmp_path, capsys):
     main(Config(parts=("end-to-end",), end_to_end=small, out=tmp_path / "found.json"))
     dense, sparse = json.loads((tmp_path / "found.json").read_text("utf-8"))["end_to_end"]
     taken = {stage for stage, (seconds,) in dense["seconds"].items() if seconds > 0}
-    assert taken >= set(STAGES) - {"judging"}  # verdicts may be there before anybody asks
+    # verdicts may be there before anybody asks, and PPO leaves a policy alone while all programs earn nothing
+    assert taken >= set(STAGES) - {"judging", "policy update"}
     assert sparse["seconds"]["scoring"] == sparse["seconds"]["critic update"] == [0.0]
-    assert set(dense["gflop"]) == {"generation", "scoring", "policy update", "critic update"}
+    assert set(dense["gflop"]) >= {"generation", "scoring", "critic update"}
     assert set(sparse["gflop"]) == {"generation", "policy update"}
     assert "programs/s end to end" in capsys.readouterr().out
