@@ -32,7 +32,7 @@ from torch import Tensor
 
 from agents.common.advantages import explained_variance, gae, returns_to_go, whiten
 from agents.common.config import RunConfig
-from agents.common.critic import Critic, ValueInit, distil, first_critic, scored_programs
+from agents.common.critic import Critic, ValueInit, distil, first_critic, regress, scored_programs
 from agents.common.losses import (
     KLIn,
     aggregate,
@@ -41,11 +41,9 @@ from agents.common.losses import (
     clipped_policy_loss,
     descend,
     kl,
-    value_loss,
-    with_kl,
 )
 from agents.common.monte_carlo import mc_explained_variance, sampled_returns, states_of
-from agents.common.rollout import Rollout
+from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
@@ -136,16 +134,9 @@ def train(
             rollout = run.collect(iteration)
             # the reference does not learn: what it says of these programs is the same in every epoch
             anchor = None if reference is None else run.reference_log_probs(rollout, reference)
-            rewards = rollout.rewards
-            if anchor is not None and config.kl_in == "reward":
-                rewards = with_kl(rewards, rollout.log_probs, anchor, rollout.mask, config.kl_coef)
+            rewards = penalised(rollout, anchor, config.kl_in, config.kl_coef).rewards
             returns = returns_to_go(rewards, rollout.mask, config.gamma)
-            if iteration == 0 and config.value_init == "distilled":
-                learn_scores(run, config, critic)
-            again = config.calibrate_again and iteration == config.critic_warmup
-            if iteration == 0 or critic.waiting or again:
-                critic.calibrate(on_rollout(critic.numbers, rollout, config.minibatch), returns, rollout.mask)
-            values = on_rollout(critic, rollout, config.minibatch)
+            values = values_of(run, config, iteration, critic, rollout, returns)
             said = {"explained_variance": explained_variance(values, returns, rollout.mask)}
             if config.mc_values and iteration in (0, config.critic_warmup):
                 said["mc_explained_variance"] = measured(run, config, iteration, rollout, values)
@@ -160,6 +151,16 @@ def train(
             said |= update_critic(run, iteration, rollout, critic, returns, critic_optimizer)
             run.log(iteration, rollout, said)
     return run
+
+
+def values_of(run: Run, config: PPOConfig, iteration: int, critic: Critic, rollout: Rollout, returns: Tensor) -> Tensor:
+    """Values before each token, [B, T], of a critic that is distilled and calibrated first, where that is due."""
+    if iteration == 0 and config.value_init == "distilled":
+        learn_scores(run, config, critic)
+    again = config.calibrate_again and iteration == config.critic_warmup
+    if iteration == 0 or critic.waiting or again:
+        critic.calibrate(on_rollout(critic.numbers, rollout, config.minibatch), returns, rollout.mask)
+    return on_rollout(critic, rollout, config.minibatch)
 
 
 def learn_scores(run: Run, config: PPOConfig, critic: Critic) -> None:
@@ -220,13 +221,11 @@ def update_critic(
     """Some epochs of regression of the values to the returns."""
     config = run.config
     assert isinstance(config, PPOConfig)
-    losses = []
-    for epoch in range(config.critic_epochs):
-        for rows in run.minibatches(iteration, 100 + epoch, len(rollout.tokens)):
-            values = critic(rollout.tokens[rows])
-            loss = aggregate(value_loss(values, returns[rows], values), rollout.mask[rows])
-            descend(optimizer, loss, critic, config.max_grad_norm)
-            losses.append(float(loss.detach()))
+    losses = [
+        regress(critic, rollout.tokens[rows], returns[rows], rollout.mask[rows], optimizer, config.max_grad_norm)
+        for epoch in range(config.critic_epochs)
+        for rows in run.minibatches(iteration, 100 + epoch, len(rollout.tokens))
+    ]
     return {"value_loss": sum(losses) / len(losses)} if losses else {}
 
 

@@ -14,7 +14,7 @@ Left out: CodeRL's critic that weighs the tokens, and the supervised half-steps 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from agents.common.advantages import returns_to_go
 from agents.common.config import RunConfig
-from agents.common.losses import KLIn, aggregate, check_kl_in, descend, kl, with_kl
-from agents.common.rollout import Rollout
+from agents.common.losses import KLIn, aggregate, check_kl_in, descend, kl
+from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
@@ -62,7 +62,7 @@ def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None
         for iteration in run.iterations():
             rollout = run.collect(iteration)
             anchor = None if reference is None else run.reference_log_probs(rollout, reference)
-            paid = rollout if config.kl_in == "loss" else penalised(rollout, anchor, config.kl_coef)
+            paid = penalised(rollout, anchor, config.kl_in, config.kl_coef)
             returns = returns_to_go(paid.rewards, paid.mask) if config.to_go else paid.scores[:, None]
             advantages = (returns - baseline(run, iteration, paid)) * rollout.mask
             losses = []
@@ -77,13 +77,6 @@ def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None
                 losses.append(float(loss.detach()))
             run.log(iteration, rollout, {"policy_loss": sum(losses) / len(losses)})
     return run
-
-
-def penalised(rollout: Rollout, anchor: Tensor | None, kl_coef: float) -> Rollout:
-    """The rollout with KL in its rewards; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
-    if anchor is None:
-        return rollout
-    return replace(rollout, rewards=with_kl(rollout.rewards, rollout.log_probs, anchor, rollout.mask, kl_coef))
 
 
 def baseline(run: Run, iteration: int, rollout: Rollout) -> Tensor:

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from agents.common.advantages import group_advantages, returns_to_go, whiten
 from agents.common.config import RunConfig
-from agents.common.losses import KLIn, aggregate, check_kl_in, clipped_policy_loss, descend, kl, with_kl
-from agents.common.rollout import Rollout
+from agents.common.losses import KLIn, aggregate, check_kl_in, clipped_policy_loss, descend, kl
+from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
 from agents.common.shell import run_from_shell
 
@@ -84,9 +84,7 @@ def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = No
 
 def advantages_of(config: REINFORCEPPConfig, rollout: Rollout, anchor: Tensor | None) -> Tensor:
     """Whitened returns of the tokens, [B, T]; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
-    rewards = rollout.rewards
-    if anchor is not None and config.kl_in == "reward":
-        rewards = with_kl(rewards, rollout.log_probs, anchor, rollout.mask, config.kl_coef)
+    rewards = penalised(rollout, anchor, config.kl_in, config.kl_coef).rewards
     returns = returns_to_go(rewards, rollout.mask, config.gamma)
     if config.group_size > 1:
         means = rewards.sum(1) - group_advantages(rewards.sum(1), rollout.groups, "none")

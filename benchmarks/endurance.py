@@ -8,6 +8,7 @@ Samples are taken while the boxes are idle. Exit status 1 where something grew, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ from codegym.sandbox.base import Limits
 MIB = 1 << 20
 ALLOWED_GROWTH = 0.05
 SAMPLES = 100
+LOOKS = 5
 NEVER = 1 << 60
 
 
@@ -74,6 +76,18 @@ class Sample:
 
 
 def take_sample(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
+    """Look at everything, again where a box was being replaced meanwhile.
+
+    Raises:
+        psutil.NoSuchProcess: boxes ended under each of the looks.
+    """
+    for _ in range(LOOKS - 1):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return _look(config, folder, done, seconds, wrong)
+    return _look(config, folder, done, seconds, wrong)
+
+
+def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
     boxes = live_boxes(config.sandbox)
     settle(boxes)
     below = psutil.Process().children(recursive=True)

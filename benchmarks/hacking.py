@@ -23,8 +23,10 @@ from rich.table import Table
 
 from agents import ppo
 from agents.common.generation import Sampling
+from agents.common.pass_rates import sample_programs
 from agents.common.policy import Policy
 from agents.common.seeding import numpy_generator, torch_generator
+from benchmarks.experiment.settings import Cell
 from codegym import Judge
 from codegym.lines import LineKind, kinds
 from codegym.prm.model import ProcessRewardModel
@@ -80,7 +82,7 @@ def train(options: Options, updates: int) -> Path:
         sandbox=options.sandbox,
         iterations=updates,
         programs=options.programs,
-        max_tokens=40 + 15 * options.horizon,
+        max_tokens=Cell(options.horizon).max_tokens,
         learning_rate=options.learning_rate,
         critic_epochs=2,
         checkpoint_every=50,
@@ -91,18 +93,11 @@ def train(options: Options, updates: int) -> Path:
 
 def look(options: Options, folder: Path, updates: int) -> dict[str, float]:
     """What programs for unseen tasks look like, and how many pass."""
-    policy, tasks = Policy.load(folder), draw(options)
-    sampling, generator = Sampling(40 + 15 * options.horizon), torch_generator(updates, "look")
-    texts: list[str] = [""] * len(tasks)
-
-    def keep(index: int, tokens: list[int]) -> None:
-        texts[index] = policy.text(tokens)
-
-    policy.complete([task.prompt for task in tasks], sampling, generator, on_finished=keep)
+    sampling, generator = Sampling(Cell(options.horizon).max_tokens), torch_generator(updates, "look")
     with open_sandbox(options.sandbox) as boxes:
-        verdicts = Judge(boxes).judge_all(zip(tasks, texts, strict=True))
-        passed = [verdict.passed for verdict in verdicts]
-    return {"updates": updates, "pass_rate": statistics.mean(passed), **shape(texts)}
+        written = sample_programs(Policy.load(folder), draw(options), sampling, Judge(boxes), generator)
+        passed = [future.result().passed for _, future in written]
+    return {"updates": updates, "pass_rate": statistics.mean(passed), **shape([text for text, _ in written])}
 
 
 def shape(texts: Sequence[str]) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Which labelled programs should a process reward model learn from? The four selections of PSGPO on the same labels.
 
+Each is trained on with and without the witnesses, the programs that pass and that the labels were found with.
+
     python -m benchmarks.selections --labels runs/map/labels.jsonl --policy runs/cache/supervised-...
 
 All of them are compared on the same held-out tasks, those that are not too hard for the sampler. The labels and the
@@ -37,30 +39,40 @@ class Options:
     policy: Path
     """Folder of the policy whose trunk the models start from."""
     seeds: int = 3
-    epochs: int = 8
+    epochs: int = 12
     out: Path = Path("runs/selections.json")
 
 
-MEASURES = ("balanced_accuracy", "accuracy", "calibration_error", "exact")
+MEASURES = ("balanced_accuracy", "same_place", "calibration_error", "exact")
 
 
 def main(options: Options) -> None:
     """Train a model on each selection with each seed and print what they are worth."""
     torch.set_num_threads(1)
     programs = read_labels(options.labels)
-    rows = [compare(selection, programs, options) for selection in get_args(Selection)]
+    rows = [
+        compare(selection, witnesses, programs, options)
+        for witnesses in (True, False)
+        for selection in get_args(Selection)
+    ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     Console().print(table(rows, options.seeds))
 
 
-def compare(selection: Selection, programs: Sequence[LabelledProgram], options: Options) -> dict[str, Any]:
+def compare(
+    selection: Selection, witnesses: bool, programs: Sequence[LabelledProgram], options: Options
+) -> dict[str, Any]:
     """Train on one selection with each seed; gives all seeds' measures."""
-    row: dict[str, Any] = {"selection": selection, "programs": len(select(programs, selection))}
+    row: dict[str, Any] = {
+        "selection": selection,
+        "witnesses": witnesses,
+        "programs": len(select(programs, selection)),
+    }
     row |= {name: [] for name in MEASURES}
     for seed in range(options.seeds):
         model = ProcessRewardModel.from_policy(options.policy)
-        config = TrainConfig(selection=selection, epochs=options.epochs, seed=seed, gate="warn")
+        config = TrainConfig(selection=selection, witnesses=witnesses, epochs=options.epochs, seed=seed, gate="warn")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is no better than guessing is in the table
             report = train(model, programs, config)
@@ -74,12 +86,12 @@ def compare(selection: Selection, programs: Sequence[LabelledProgram], options: 
 def table(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
     """Mean over seeds, and smallest and largest."""
     made = Table(title=f"mean of {seeds} seeds (smallest..largest)")
-    heads = ("selection", "programs", "balanced accuracy", "accuracy", "calibration error", "first error found exactly")
+    heads = ("selection", "witnesses", "programs", "balanced accuracy", "same place", "calibration error", "exact")
     for name in heads:
         made.add_column(name, justify="left" if name == "selection" else "right")
     for row in rows:
         cells = [f"{statistics.mean(row[m]):.3f} ({min(row[m]):.3f}..{max(row[m]):.3f})" for m in MEASURES]
-        made.add_row(row["selection"], f"{row['programs']:,}", *cells)
+        made.add_row(row["selection"], "yes" if row["witnesses"] else "no", f"{row['programs']:,}", *cells)
     return made
 
 

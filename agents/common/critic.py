@@ -200,10 +200,21 @@ def distil(
     optimizer = torch.optim.AdamW(critic.parameters(), learning_rate, weight_decay=0.0)
     losses = [0.0]
     for _ in range(epochs):
-        losses = []
-        for rows in torch.randperm(len(tokens), generator=generator).split(minibatch):
-            values = critic(tokens[rows])
-            loss = aggregate(value_loss(values, targets[rows], values), mask[rows])
-            descend(optimizer, loss, critic, max_grad_norm)
-            losses.append(float(loss.detach()))
+        order = torch.randperm(len(tokens), generator=generator).split(minibatch)
+        losses = [regress(critic, tokens[rows], targets[rows], mask[rows], optimizer, max_grad_norm) for rows in order]
     return sum(losses) / len(losses)
+
+
+def regress(
+    critic: Critic,
+    tokens: Tensor,
+    targets: Tensor,
+    mask: Tensor,
+    optimizer: torch.optim.Optimizer,
+    max_grad_norm: float,
+) -> float:
+    """Take one gradient step of a critic's values towards targets, all [B, T]; gives the loss before it."""
+    values = critic(tokens)
+    loss = aggregate(value_loss(values, targets, values), mask)
+    descend(optimizer, loss, critic, max_grad_norm)
+    return float(loss.detach())

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +20,7 @@ from codegym.judge import Verdict
 from codegym.judges import find_judge
 from codegym.sandbox.base import Limits
 from codegym.sources import TaskSource
+from codegym.task import Task
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,25 @@ def pass_rates(
 def sample_verdicts(
     policy: Policy, source: TaskSource, sampling: Sampling, count: int, judge: Any, seed: tuple[int, ...]
 ) -> list[Verdict]:
-    """Sample a program for each of so many tasks; each is judged while others are still being written."""
+    """Sample a program for each of so many tasks; gives the verdicts, without those of which the machine failed."""
     rng = numpy_generator(*seed, "pass rate")
     tasks = [source.draw(rng) for _ in range(count)]
-    waiting: list[Future[Verdict]] = []
+    written = sample_programs(policy, tasks, sampling, judge, torch_generator(*seed, "pass rate"))
+    return [future.result() for _, future in written if not isinstance(future.exception(), SandboxError)]
+
+
+def sample_programs(
+    policy: Policy, tasks: Sequence[Task], sampling: Sampling, judge: Any, generator: torch.Generator
+) -> list[tuple[str, Future[Verdict]]]:
+    """Sample a program for each task, judged while others are being written; they come in the order of their ends."""
+    written: list[tuple[str, Future[Verdict]]] = []
 
     def submit(index: int, tokens: list[int]) -> None:
-        waiting.append(judge.submit(tasks[index], policy.text(tokens)))
+        text = policy.text(tokens)
+        written.append((text, judge.submit(tasks[index], text)))
 
-    generator = torch_generator(*seed, "pass rate")
     policy.complete([task.prompt for task in tasks], sampling, generator, on_finished=submit)
-    return [future.result() for future in waiting if not isinstance(future.exception(), SandboxError)]
+    return written
 
 
 def _pass_rate(horizon: int, verdicts: Sequence[Verdict]) -> PassRate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.common.generation import Completions, Sampling, generate
+from agents.common.losses import KLIn, with_kl
 from codegym.batch import Outcome
 from codegym.facts import Step, steps_of
 from codegym.rewards import Reward
@@ -134,6 +135,20 @@ def _padded(
     ended, slots = completions.ended_by_eos, torch.arange(len(prompts))
     everything = Rollout(tokens, mask, log_probs, rewards, groups, passed, ended, slots, int((~valid).sum()))
     return everything.select(valid)
+
+
+def penalised(rollout: Rollout, anchor: Tensor | None, kl_in: KLIn, kl_coef: float) -> Rollout:
+    """The rollout with KL against the starting policy in its rewards, where it belongs there.
+
+    Args:
+        rollout: what the policy wrote.
+        anchor: log-probabilities of the chosen tokens under the starting policy, [B, T]; None: nothing is to be paid.
+        kl_in: whether KL stands in the reward or in the loss.
+        kl_coef: weight of KL.
+    """
+    if anchor is None or kl_in == "loss":
+        return rollout
+    return replace(rollout, rewards=with_kl(rollout.rewards, rollout.log_probs, anchor, rollout.mask, kl_coef))
 
 
 def log_probs_of(

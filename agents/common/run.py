@@ -129,7 +129,8 @@ class Run:
                 self._progress.advance(self._bar)
                 if self._done % self.config.checkpoint_every == 0:
                     self._save()
-            self._save()
+            if self._saved != self._done:
+                self._save()
         self.policy.save(self.folder / "policy")
 
     def _has_arrived(self) -> bool:

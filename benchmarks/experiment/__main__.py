@@ -47,7 +47,7 @@ class Options:
     seeds: int | None = None
     """Only the first so many seeds of each cell; more can be run later."""
     known: Path | None = None
-    """Results that need not be run again, such as benchmarks/results/map.json, if they are of the same experiment."""
+    """Results of the same experiment that need not be run again, such as benchmarks/results/map.json with --full."""
     report: Path | None = None
     """Run nothing and report from this file, such as benchmarks/results/map.json."""
 
@@ -80,7 +80,11 @@ def run(options: Options, console: Console) -> Found:
     """Do all that is not finished yet."""
     experiment, out = options.experiment, options.folder
     claim(out / "experiment.json", experiment)
-    if options.known is not None and (known := Found.read(options.known)).experiment == experiment:
+    if options.known is not None:
+        if (known := Found.read(options.known)).experiment != experiment:
+            raise SystemExit(
+                f"{options.known} holds results of another experiment: leave --known out, or is it --full?"
+            )
         restore(known, out)
     console.rule("1. a policy that makes mistakes")
     start = make_start(experiment, options.cache, console)
@@ -90,7 +94,7 @@ def run(options: Options, console: Console) -> Found:
     console.rule("2. labels and a process reward model")
     cost = make_prm(experiment, start, out, options.sandbox, console)
     console.rule("3. reinforcement learning")
-    runner = Runner(experiment, start, out, options.sandbox, options.processes, console)
+    runner = Runner(experiment, start, out, options.sandbox, options.processes, console, cost["completions"])
     chosen = tune(runner)
     results = runner.run_all(plan(runner, chosen, options.seeds))
     found = Found(experiment, starts, cost, results, tuning_rows(runner) if experiment.tuning else [])

@@ -15,11 +15,16 @@ GOAL = 0.5
 
 def programs_to(curve: Sequence[Result], goal: float = GOAL) -> float:
     """Programs until the mean pass rate of two evaluations in a row reaches the goal; infinite where it never does."""
-    points = [point for point in curve if "eval_pass_rate" in point]
+    points = evaluated(curve)
     for before, now in zip(points, points[1:], strict=False):
         if (before["eval_pass_rate"] + now["eval_pass_rate"]) / 2 >= goal:
             return float(now["programs"])
     return math.inf
+
+
+def evaluated(curve: Sequence[Result]) -> list[Result]:
+    """The points of a curve at which there was an evaluation."""
+    return [point for point in curve if "eval_pass_rate" in point]
 
 
 def interval_of_median(prices: Sequence[float], seed: int = 0, num_resamples: int = 2_000) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from benchmarks.experiment.price import GOAL, interval_of_median, median, programs_to, said
+from benchmarks.experiment.price import GOAL, evaluated, interval_of_median, median, programs_to, said
 from benchmarks.experiment.settings import Arm, Cell, Experiment
 from codegym.evaluation import bootstrap_interval
 
@@ -141,7 +141,7 @@ def draw_curves(found: Found, file: Path) -> None:
 
 
 def _draw_arm(axes: Axes, results: Sequence[Result], arm: Arm, color: str) -> None:
-    curves = [[point for point in result["curve"] if "eval_pass_rate" in point] for result in results]
+    curves = [evaluated(result["curve"]) for result in results]
     for number, curve in enumerate(curves):
         programs, rates = zip(*[(point["programs"], point["eval_pass_rate"]) for point in curve], strict=True)
         style = {"linewidth": 2.0} if len(curves) == 1 else {"linewidth": 1.0, "alpha": 0.7}
@@ -170,7 +170,8 @@ The PRM has its price: for the labels of {cost["programs"]:,} programs, beginnin
 {cost["completions"]:,} times ({cost["executions"]:,} executions, {cost["label_seconds"]:.0f} s). The labels agree with
 the true first wrong line in {cost["agreement_with_oracle"]:.1%} of the lines. On tasks that it has not seen the PRM
 tells right lines from wrong ones with a balanced accuracy of {cost["balanced_accuracy"]:.3f} (guessing: 0.5) and a
-calibration error of {cost["calibration_error"]:.3f}.
+calibration error of {cost["calibration_error"]:.3f}; of two lines at the same place in two programs, a right one and a
+first wrong one, it prefers the right one in {cost["same_place"]:.1%} of the cases (guessing: 50 %).
 
 {markdown(rows)}
 "Start" is the share of programs that pass before any training. "Sampled" and "greedy" are pass rates on
@@ -198,7 +199,8 @@ def sentence(found: Found, cell: Cell) -> str:
     if labelled is None:
         return f"{start}: {_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}."
     if plain is None:
-        budget = cell.iterations * found.experiment.programs
+        rivals = [result for arm in arms if not arm.needs_labels for result in found.of(cell, arm)]
+        budget = min(result["cell"]["iterations"] for result in rivals) * found.experiment.programs
         return (
             f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM came to {GOAL:.0%} in "
             f"{budget:,}, which is {_compared(budget, labelled[1] + found.cost['completions'])} with the labels."

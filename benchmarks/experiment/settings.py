@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Options = Mapping[str, Any]
-_FAST, _SLOW = {"learning_rate": 3e-4}, {"learning_rate": 1.5e-4}
-_TRIALS: tuple[Options, ...] = (_FAST, _SLOW)
+_FAST, _SLOW, _FASTER = {"learning_rate": 3e-4}, {"learning_rate": 1.5e-4}, {"learning_rate": 4.5e-4}
+_FADING = {"learning_rate": 3e-4, "shaping_iterations": 12}
+_TRIALS: tuple[Options, ...] = (_FAST, _SLOW, _FASTER)
+_DENSE_TRIALS: tuple[Options, ...] = (_FAST, _SLOW, _FADING)
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Arm:
 ARMS: tuple[Arm, ...] = (
     Arm("sparse PPO", "PPO with nothing but the tests"),
     Arm("sparse GRPO", "GRPO with nothing but the tests", "grpo", tuned=_SLOW),
-    Arm("dense", "PPO with a reward for each line from the PRM", dense=True, tuned=_SLOW),
+    Arm("dense", "PPO with a reward for each line from the PRM", dense=True, trials=_DENSE_TRIALS),
     Arm("value init", "PPO whose critic starts from the PRM", value_init=True, tuned=_SLOW),
-    Arm("both", "line rewards and critic from the PRM", dense=True, value_init=True),
+    Arm("both", "line rewards and critic from the PRM", dense=True, value_init=True, trials=_DENSE_TRIALS),
     Arm("curriculum", "PPO on tasks of all lengths, nothing but the tests", curriculum=True, tuned=_SLOW),
     Arm(
         "curriculum + both",
@@ -49,6 +51,7 @@ ARMS: tuple[Arm, ...] = (
         dense=True,
         value_init=True,
         curriculum=True,
+        trials=_DENSE_TRIALS,
     ),
 )
 NAMES = tuple(arm.name for arm in ARMS)
@@ -65,6 +68,8 @@ class Cell:
     iterations: int = 40
     """The longest that an arm is trained."""
     seeds: int = 3
+    equal_budgets: bool = False
+    """Arms without labels are trained for as many programs more as the labels took completions."""
 
     @property
     def name(self) -> str:
@@ -94,10 +99,11 @@ class Experiment:
     label_programs: int = 2_000
     num_completions: int = 12
     """K: a prefix is lost where none of them passes."""
-    prm_epochs: int = 8
+    prm_epochs: int = 12
     reward: str = "outcome"
-    shaping: str = "progress"
-    """What dense arms add to the reward."""
+    shaping: str = "0.25*progress"
+    """What dense arms add to the reward; with PSGPO's weight, so that one program that passes outweighs many errors of
+    the PRM. Adam does not feel the weight as long as none passes."""
     eval_every: int = 2
     """Iterations."""
     eval_programs: int = 256
@@ -140,14 +146,14 @@ FULL = Experiment(
         Cell(3, iterations=30),
         Cell(5, iterations=40, seeds=5),
         Cell(6, hard=1.0, iterations=40, seeds=5),
-        Cell(8, iterations=30),
-        Cell(8, hard=1.0, iterations=30),
+        Cell(8, iterations=40),
+        Cell(8, hard=1.0, iterations=80, equal_budgets=True),
     ),
     arms=NAMES,
     longest=8,
     supervised_programs=16_000,
-    label_horizon=(1, 5),
-    label_programs=3_000,
+    label_horizon=(1, 4),
+    label_programs=2_000,
     num_completions=16,
     stop_at=0.6,
     start_programs=16_384,

@@ -127,6 +127,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
         "agreement_with_oracle": agreed.share,
         "accuracy": report.accuracy,
         "balanced_accuracy": report.balanced_accuracy,
+        "same_place": report.same_place,
         "base_rate": report.base_rate,
         "calibration_error": report.calibration_error,
     }

@@ -10,14 +10,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.experiment.arm import Todo
-from benchmarks.experiment.price import programs_to
+from benchmarks.experiment.price import evaluated, programs_to
 from benchmarks.experiment.report import Found
 from benchmarks.experiment.settings import Arm, Cell, Experiment, Options
 
@@ -37,6 +37,8 @@ class Runner:
     sandbox: str
     processes: int
     console: Console
+    completions: int = 0
+    """That the labels took."""
 
     def run_all(self, todos: Sequence[Todo]) -> list[Result]:
         """Do what is not done yet, several at a time, in the order given."""
@@ -59,6 +61,9 @@ class Runner:
     def todo(self, cell: Cell, arm: Arm, seed: int, options: Options, folder: Path) -> Todo:
         """One arm in one cell with one seed."""
         prm, out = str(self.out / "prm"), str(self.out / folder)
+        if cell.equal_budgets and not arm.needs_labels:
+            more = math.ceil(self.completions / self.experiment.programs)
+            cell = replace(cell, iterations=cell.iterations + more)
         return Todo(self.experiment, cell, arm.name, options, seed, str(self.start), prm, out, self.sandbox)
 
 
@@ -126,7 +131,7 @@ def _order(row: Result) -> tuple[float, float]:
 def tuning_row(result: Result) -> Result:
     """What tuning looks at."""
     price = programs_to(result["curve"])
-    rates = [point["eval_pass_rate"] for point in result["curve"] if "eval_pass_rate" in point]
+    rates = [point["eval_pass_rate"] for point in evaluated(result["curve"])]
     found = {"price": None if math.isinf(price) else price, "mean_pass_rate": statistics.mean(rates)}
     return {"arm": result["arm"], "options": result["options"], **found}
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegym.cli.samples import Sample, SampleFile, cut_half_line
+from codegym.cli.samples import Sample, SampleFile
+from codegym.datasets.fields import cut_half_line
 from codegym.evaluate import checked_ks, places
 from codegym.prm.probing import Completion, PrefixRequest, Sampler, Spent, complete, seed_of
 from codegym.sources import Listed

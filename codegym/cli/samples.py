@@ -152,12 +152,6 @@ def _belongs(line: bytes, sample: Sample | None) -> bool:
     return sample is not None and "status" in row and found == (sample.task_id, sample.completion)
 
 
-def cut_half_line(path: Path) -> None:
-    """Cut off what an interruption left of a last line."""
-    with path.open("rb+") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
-
-
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a verdict file that is whole."""
     with path.open("rb") as file:

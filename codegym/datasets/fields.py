@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from codegym.errors import DatasetError
@@ -115,3 +116,9 @@ def _whole_number(digits: str) -> int:
     half = len(digits) // 2
     power: int = 10**half
     return _whole_number(digits[:-half]) * power + _whole_number(digits[-half:])
+
+
+def cut_half_line(path: Path) -> None:
+    """Cut off what an interruption left of the last line of a file of rows."""
+    with path.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)

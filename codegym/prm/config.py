@@ -19,6 +19,9 @@ class TrainConfig:
     selection: Selection = "remove_hard"
     """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``. The report is made on the
     "remove_hard" ones of those that are, whatever is chosen here."""
+    witnesses: bool = True
+    """Learn hard labels also from the programs that prove the others' beginnings right, which the labels gave for
+    nothing. Without them a model of a weak policy's programs learns little more than that late lines are lost."""
     loss: Loss = "mse"
     neutral_lines: bool = True
     """Learn the label 0 of comments and the like; environments never ask for their score."""

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from codegym.datasets.fields import cut_half_line
 from codegym.errors import DatasetError
 from codegym.prm.labeller import Labeller
 from codegym.prm.labels import Estimate, LabelledProgram
@@ -29,7 +30,8 @@ def write_row(program: LabelledProgram) -> str:
 def read_row(line: str) -> LabelledProgram:
     """Read a line of a file; ``ValueError`` where it is none."""
     row = json.loads(line)
-    if not isinstance(row, dict) or set(row) != set(LabelledProgram.__slots__):
+    known = set(LabelledProgram.__slots__)
+    if not isinstance(row, dict) or not known - {"witness"} <= set(row) <= known:
         raise ValueError(f"wanted an object with {', '.join(LabelledProgram.__slots__)}")
     probes = {count: Estimate(*found) for count, *found in row.pop("probes")}
     return LabelledProgram(**row, probes=probes)
@@ -124,8 +126,7 @@ def _whole_lines(path: Path) -> list[LabelledProgram]:
     if not path.exists():
         return []
     found = read_labels(path)
-    with path.open("rb+") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
+    cut_half_line(path)
     return found
 
 
@@ -151,7 +152,8 @@ def describe(programs: Sequence[LabelledProgram]) -> dict[str, Any]:
     """Count what a data card tells of labelled programs."""
     classes = Counter(program.label_class.value for program in programs)
     tasks = len({program.task_id for program in programs})
-    return {"programs": len(programs), "tasks": tasks, "classes": dict(sorted(classes.items()))}
+    witnesses = sum(bool(program.witness) for program in programs)
+    return {"programs": len(programs), "tasks": tasks, "classes": dict(sorted(classes.items())), "witnesses": witnesses}
 
 
 def split(programs: Iterable[LabelledProgram], held_out: float) -> tuple[list[LabelledProgram], list[LabelledProgram]]:

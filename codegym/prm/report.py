@@ -59,6 +59,9 @@ class Report:
     """1 - mean squared error / variance of the labels; 0 where they have none."""
     calibration_error: float
     """Expected calibration error of (score + 1) / 2 as a probability, over ten bins of equal width."""
+    same_place: float
+    """How often a right line scores higher than another program's first wrong line of the same number; guessing: 0.5.
+    Late lines are mostly wrong, so a model that knows nothing but numbers of lines may be accurate; here it guesses."""
     first_error: dict[str, int]
     """Programs by where scores put the first wrong line: exact, early, late, missed, false_alarm, none."""
 
@@ -112,6 +115,7 @@ def make_report(programs: Sequence[ScoredProgram], labels: LabelKind = "hard") -
         mean_squared_error=error,
         explained_variance=float(1 - error / y.var()) if y.var() > 0 else 0.0,
         calibration_error=calibration_error((scores + 1) / 2, (y + 1) / 2),
+        same_place=same_place(programs, border),
         first_error=_first_errors(programs, border),
     )
 
@@ -126,6 +130,27 @@ def calibration_error(said: NDArray[np.floating], came: NDArray[np.floating]) ->
     bins = np.minimum((said * _BINS).astype(int), _BINS - 1)
     gaps = [abs(said[bins == b].sum() - came[bins == b].sum()) for b in np.unique(bins)]
     return float(sum(gaps) / len(said))
+
+
+def same_place(programs: Sequence[ScoredProgram], border: float = 0.0) -> float:
+    """Give the share of pairs of a right line and a first wrong one, of the same number, that scores tell apart.
+
+    It is the area under the ROC curve (Mann and Whitney, 1947) within each number, pairs of all numbers together; equal
+    scores count half, and without any pair it is 0.5.
+    """
+    right, wrong = defaultdict[int, list[float]](list), defaultdict[int, list[float]](list)
+    for program in programs:
+        first = _first(program.labels, border)
+        for number, score in enumerate(program.scores[:first]):
+            right[number].append(score)
+        if first is not None:
+            wrong[first].append(program.scores[first])
+    won = pairs = 0.0
+    for number in right.keys() & wrong.keys():
+        rivals = np.sort(wrong[number])
+        sides = [np.searchsorted(rivals, right[number], side).sum() for side in ("left", "right")]
+        won, pairs = won + sum(sides) / 2, pairs + len(rivals) * len(right[number])
+    return won / pairs if pairs else 0.5
 
 
 def _counts(right: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:

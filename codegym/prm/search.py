@@ -6,7 +6,8 @@ lines costs about ``log2(T)`` times K completions and not T times. It presumes t
 Only lines that are not neutral are borders, since a comment changes nothing that could be lost.
 
 Ours is the use of *witnesses*: a completion that passes may begin with the program's own next lines, and then it proves
-those to be right as well. That costs nothing, saves questions, and takes back a "lost" that was bad luck.
+those to be right as well. That costs nothing, saves questions, and takes back a "lost" that was bad luck. The one that
+goes farthest is kept: a model that also learns from it is told what would have been right.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from codegym.lines import split_lines
@@ -84,6 +86,8 @@ class Search:
         self.result: LabelledProgram | None = None
         self.is_done = False
         """Found, or given up: then there is no result."""
+        self.witness = ""
+        """Of the programs that pass, the first one of those that begin with the most lines of this program."""
         self.wanted: tuple[int, ...] = ()
         """Numbers of lines whose prefixes must be known to go on."""
         self._plan = all_rates(self.borders) if method == "rates" else binary_search(self.borders)
@@ -106,6 +110,9 @@ class Search:
         """Take what was found about each wanted prefix: how often completions passed, and programs that did."""
         self.probes |= {count: estimate for count, (estimate, _) in found.items()}
         proven = {count: self._proven(count, passing) for count, (_, passing) in found.items()}
+        if self.witnesses and not self.program.passed:
+            known = [text for _, passing in found.values() for text in passing]
+            self.witness = max([self.witness, *known], key=lambda text: (bool(text), self._shared(text)))
         try:
             self.wanted = self._plan.send(proven)
         except StopIteration as end:
@@ -115,18 +122,19 @@ class Search:
         """How many lines of the program are the beginning of one that passes."""
         if not self.witnesses:
             return count if passing else 0
-        return max((_common(self.lines, split_lines(text)) for text in passing), default=0)
+        return max(map(self._shared, passing), default=0)
+
+    def _shared(self, text: str) -> int:
+        """How many lines a text and the program have in common from the start."""
+        pairs = zip(self.lines, split_lines(text), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _finish(self, last_right: int) -> None:
         task, completion, passed = self.program.task, self.program.completion, self.program.passed
         if self.method == "rates" and self.borders:  # the whole program is known, as in Math-Shepherd
             self.probes[self.borders[-1]] = Estimate(int(passed), 1)
         last_right = len(self.lines) if passed else last_right
-        self.result = LabelledProgram(task.task_id, task.prompt, completion, passed, last_right, self.probes)
+        self.result = LabelledProgram(
+            task.task_id, task.prompt, completion, passed, last_right, self.probes, self.witness
+        )
         self.is_done = True
-
-
-def _common(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """How many lines are the same at the start."""
-    pairs = enumerate(zip(ours, theirs, strict=False))
-    return next((index for index, (mine, other) in pairs if mine != other), min(len(ours), len(theirs)))

@@ -62,7 +62,7 @@ def train(
     """
     learned, held_out = split(programs, config.held_out)
     chosen, held_out = select(learned, config.selection), select(held_out, "remove_hard")
-    examples = [example for program in chosen if (example := make_example(model, program, config)) is not None]
+    examples = make_examples(model, chosen, config)
     if not examples or not held_out:
         counts = f"{len(examples)} programs to learn from (selection {config.selection!r}), {len(held_out)} held out"
         raise ValueError(f"{counts}, of {len(programs)}: label programs of more tasks")
@@ -90,6 +90,14 @@ def evaluate(model: ProcessRewardModel, programs: Sequence[LabelledProgram], lab
         truth = line_labels(program, labels)
         scored.append(ScoredProgram(program.task_id, [truth[line] for line in lines], values))
     return make_report(scored, labels)
+
+
+def make_examples(model: ProcessRewardModel, programs: Sequence[LabelledProgram], config: TrainConfig) -> list[Example]:
+    """Encode programs, each with its witness after it where that is learned from."""
+    use_witnesses = config.witnesses and config.labels == "hard"
+    pairs = [(program, program.mended if use_witnesses else None) for program in programs]
+    made = [make_example(model, program, config) for pair in pairs for program in pair if program is not None]
+    return [example for example in made if example is not None]
 
 
 def make_example(model: ProcessRewardModel, program: LabelledProgram, config: TrainConfig) -> Example | None:

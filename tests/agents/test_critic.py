@@ -41,11 +41,6 @@ def start(tmp_path_factory):
     return make_tiny(WORDS, SMALL).save(tmp_path_factory.mktemp("start"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def make_config(start, out, **changes):
     common = {"sandbox": "fake", "programs": 16, "max_tokens": 6, "max_prompt_tokens": 4, "iterations": 1}
     return ppo.PPOConfig(policy=start, out=out, **(common | changes))

@@ -45,11 +45,6 @@ MODELS = {"gpt2": gpt2, "gpt_neox": gpt_neox, "llama": llama, "llama_with_biases
 MODELS |= {"llama_grouped": lambda: llama(2), "llama_tied": lambda: llama(4, tie_word_embeddings=True)}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(params=MODELS.values(), ids=MODELS)
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
     return spread(request.param())

@@ -35,14 +35,6 @@ RIGHT.set_result(Verdict(Status.PASSED, (Status.PASSED,)))
 BROKEN.set_exception(SandboxError("the machine failed"))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """A policy that knows nothing: one program in a hundred passes."""
@@ -66,22 +58,13 @@ def test_agent_solves_the_toy_task(name, start, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bits(name, start, tmp_path, monkeypatch) -> None:
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(name, start, tmp_path, kill_at) -> None:
     train = AGENTS[name][1]
     config = make_config(name, start, tmp_path / "whole", iterations=5, programs=64, checkpoint_every=2)
     whole = train(config, tasks=TASK)
 
-    collect = Run.collect
-
-    def killed(self, iteration, *args, **options):
-        if iteration == 3:  # the last checkpoint is that of iteration 2
-            raise KeyboardInterrupt
-        return collect(self, iteration, *args, **options)
-
     config = replace(config, out=tmp_path / "killed")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "collect", killed)
-        train(config, tasks=TASK)
+    kill_at(3, lambda: train(config, tasks=TASK))  # the last checkpoint is that of iteration 2
     resumed = train(config, tasks=TASK)
     assert resumed.metrics() == whole.metrics()
     for one, other in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):

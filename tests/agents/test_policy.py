@@ -21,11 +21,6 @@ SMALL = TinyConfig(num_layers=1, width=16, num_heads=2, mlp_width=16, max_positi
 lora = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def weights(policy: Policy) -> list[torch.Tensor]:
     return list(policy.model.state_dict().values())
 

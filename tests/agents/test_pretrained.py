@@ -66,14 +66,6 @@ ROWS = [
 SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"

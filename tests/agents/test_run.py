@@ -47,11 +47,6 @@ def start(tmp_path_factory):
     return make_tiny(WORDS, SMALL).save(tmp_path_factory.mktemp("start"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def make_config(start, out, name="ppo", **changes):
     common = {"sandbox": "fake", "programs": 16, "max_tokens": 6, "max_prompt_tokens": 4, "iterations": 4}
     return AGENTS[name][0](policy=start, out=out, **({"reward": "pass_ratio"} | common | changes))
@@ -98,22 +93,13 @@ def test_shaping_without_an_end_is_a_part_of_the_reward(start, tmp_path) -> None
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
-def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, start, tmp_path, monkeypatch) -> None:
+def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, start, tmp_path, kill_at) -> None:
     train = AGENTS[name][1]
     options = {"iterations": 6, "checkpoint_every": 2, "shaping": "psgpo", "shaping_iterations": 5}
     config = make_config(start, tmp_path / "whole", name, line_scorer="fake", **options)
     whole = train(config, tasks=TASK)
-    collect = Run.collect
-
-    def killed(self, iteration, *args, **options):
-        if iteration == 3:
-            raise KeyboardInterrupt
-        return collect(self, iteration, *args, **options)
-
     config = replace(config, out=tmp_path / "killed")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "collect", killed)
-        train(config, tasks=TASK)
+    kill_at(3, lambda: train(config, tasks=TASK))
     resumed = train(config, tasks=TASK)
     assert resumed.metrics() == whole.metrics()
     assert same_weights(resumed, whole)

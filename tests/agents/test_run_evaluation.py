@@ -36,11 +36,6 @@ def start(tmp_path_factory):
     return make_tiny(WORDS, SMALL).save(tmp_path_factory.mktemp("start"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def train(start, out, sandbox="fake", **changes):
     common = {"programs": 8, "max_tokens": 4, "max_prompt_tokens": 4, "iterations": 4, "reward": "pass_ratio"}
     config = ppo.PPOConfig(policy=start, out=out, sandbox=sandbox, **(common | changes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import pytest
-import torch
 from PIL import Image
 from rich.console import Console
 
@@ -19,11 +18,6 @@ ROWS = [
     {"iteration": 0, "programs": 64, "pass_rate": 0.0, "reward": -0.5},
     {"iteration": 1, "programs": 128, "pass_rate": 0.25, "reward": 0.1},
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

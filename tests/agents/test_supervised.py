@@ -17,11 +17,6 @@ PAIRS = [("twice\n", "return x * 2\n"), ("next\n", "return x + 1\n")]
 WORDS = ["twice\n", "next\n", "return", " x", " * 2", " + 1", "\n"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def quick(**changes: object) -> Config:
     settings = {"horizon": (1, 2), "num_programs": 48, "num_epochs": 2, "batch_size": 16, "tiny": SMALL}
     return Config(**settings | changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ COST = {
     "label_seconds": 60.0,
     "agreement_with_oracle": 0.96,
     "balanced_accuracy": 0.9,
+    "same_place": 0.85,
     "calibration_error": 0.05,
 }
 TWO = Experiment(cells=(Cell(3), Cell(5, hard=1.0)), arms=("sparse PPO", "both"))
@@ -41,8 +42,14 @@ def make_curve(rates):
 
 def make_result(cell, arm, rates, seed=0):
     final = {"pass_rate": rates[-1], "interval": [rates[-1] - 0.1, rates[-1] + 0.1]}
-    place = {"horizon": cell.horizon, "hard": cell.hard}
-    return {"cell": place, "arm": arm, "seed": seed, "curve": make_curve(rates), "sampled": final, "greedy": final}
+    return {
+        "cell": asdict(cell),
+        "arm": arm,
+        "seed": seed,
+        "curve": make_curve(rates),
+        "sampled": final,
+        "greedy": final,
+    }
 
 
 def make_found():
@@ -114,7 +121,7 @@ def test_a_price_that_half_of_the_seeds_never_paid_is_infinite():
 
 
 def test_arms_are_tuned_with_the_same_number_of_trials():
-    assert {len(arm.trials) for arm in ARMS} == {2}
+    assert {len(arm.trials) for arm in ARMS} == {3}
     assert all(arm.tuned in arm.trials for arm in ARMS)
 
 
@@ -135,6 +142,12 @@ def test_the_plan_has_something_of_every_cell_first(tmp_path):
     assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * 7
     assert {(todo.cell, todo.arm) for todo in todos[:35]} == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
     assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 35
+
+
+def test_where_budgets_are_equal_arms_without_labels_may_write_what_labels_cost(tmp_path):
+    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True), completions=1_000)
+    of = {todo.arm: todo.cell for todo in plan(runner, {arm.name: {} for arm in ARMS}, 1) if todo.cell.equal_budgets}
+    assert of["sparse PPO"].iterations == of["curriculum"].iterations == of["dense"].iterations + 4  # of 256 programs
 
 
 def test_results_that_are_known_are_not_run_again(tmp_path):

@@ -127,6 +127,21 @@ def test_a_witness_saves_questions_and_takes_bad_luck_back():
     assert found.last_right == 3
 
 
+def test_the_witness_that_goes_farthest_is_kept_and_all_of_it_is_right():
+    [found] = make_labeller().label([make_program(make_task(num_lines=8), first_wrong=7)])
+    assert found.lines[:6] == found.mended.lines[:6] and found.lines[6] != found.mended.lines[6]
+    assert line_labels(found.mended) == (1,) * 8
+    # a program that passes needs none, and PSGPO's procedure to the letter has none
+    [passed] = make_labeller().label([make_program(make_task())])
+    [plain] = make_labeller(witnesses=False).label([make_program(make_task(), 2)])
+    assert passed.mended is None and plain.mended is None
+
+
+def test_a_task_that_only_its_prompt_can_solve_has_a_witness_too():
+    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=1)])
+    assert found.last_right == 0 and line_labels(found.mended) == (1, 1, 1, 1)
+
+
 def test_rates_measure_every_prefix_with_exactly_k_completions():
     [found] = make_labeller(TellingSampler(0.5), method="rates", num_completions=400).label(
         [make_program(make_task(num_lines=4), 3)]
@@ -280,3 +295,10 @@ def test_a_file_of_something_else_is_told(tmp_path, text):
     path.write_text(text)
     with pytest.raises(DatasetError, match="line 1: not a labelled program"):
         read_labels(path)
+
+
+def test_a_file_without_witnesses_is_read(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    label_into(path, [make_program(make_task(), 5)], make_labeller(witnesses=False))
+    path.write_text(path.read_text().replace(', "witness": ""', ""))
+    assert read_labels(path)[0].mended is None

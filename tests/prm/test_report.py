@@ -27,6 +27,14 @@ def test_a_report_by_hand():
     assert report.first_error == {"exact": 1, "early": 1, "late": 0, "missed": 1, "false_alarm": 0, "none": 1}
 
 
+def test_position_alone_tells_nothing_at_the_same_place():
+    # first lines: .9, -.5 and .5 are right, the wrong one has .5; second lines: .2 and .5, the wrong one has -.5
+    assert make_report(PROGRAMS).same_place == pytest.approx((1 + 0 + 0.5 + 1 + 1) / 5)
+    late_is_wrong = (0.9, 0.1, -0.8)
+    by_number = [ScoredProgram("a", (1, 1, 1), late_is_wrong), ScoredProgram("b", (1, 1, -1), late_is_wrong)]
+    assert make_report(by_number).same_place == 0.5 and make_report(by_number[:1]).same_place == 0.5
+
+
 def test_calibration_error_by_hand():
     # bins [.0, .1): said .05 and .05, came 0 and 1; [.9, 1]: said 1, came 1
     said, came = np.array([0.05, 0.05, 1.0]), np.array([0.0, 1.0, 1.0])

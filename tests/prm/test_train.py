@@ -11,10 +11,10 @@ from prm_worlds import toy_programs
 
 from codegym.prm.config import TrainConfig
 from codegym.prm.data import split
-from codegym.prm.labels import LabelledProgram
+from codegym.prm.labels import Estimate, LabelledProgram
 from codegym.prm.model import ProcessRewardModel
 from codegym.prm.report import UselessModelError
-from codegym.prm.train import evaluate, loss_of, make_example, train
+from codegym.prm.train import evaluate, loss_of, make_example, make_examples, train
 
 QUICK = TrainConfig(epochs=4, learning_rate=3e-3, held_out=0.2)
 
@@ -45,6 +45,15 @@ def test_learns_from_revised_programs_and_reports_on_all():
     assert [*model.card["training"]["learned"]["classes"]] == ["revised"]
     assert [*model.card["training"]["held_out"]["classes"]] == ["correct", "revised", "wrong"]
     assert report.balanced_accuracy > 0.9
+
+
+def test_a_witness_is_an_example_of_right_lines_for_hard_labels_only():
+    program = LabelledProgram("t", "p\n", "a\nb\n", False, 1, {1: Estimate(1, 1), 2: Estimate(0, 1)}, "a\nc\n")
+    model = make_model()
+    targets = [example.targets for example in make_examples(model, [program], QUICK)]
+    assert targets == [[1, -1], [1, 1]]
+    for without in (replace(QUICK, witnesses=False), replace(QUICK, labels="soft")):
+        assert len(make_examples(model, [program], without)) == 1
 
 
 def test_where_nothing_can_be_learned_the_gate_is_shut():
