@@ -39,10 +39,10 @@ class Arm:
 
 
 ARMS: tuple[Arm, ...] = (
-    Arm("sparse PPO", "PPO with nothing but the tests"),
+    Arm("sparse PPO", "PPO with nothing but the tests", tuned=_FASTER),
     Arm("sparse GRPO", "GRPO with nothing but the tests", "grpo", tuned=_SLOW),
-    Arm("dense", "PPO with a reward for each line from the PRM", dense=True, trials=_DENSE_TRIALS),
-    Arm("value init", "PPO whose critic starts from the PRM", value_init=True, tuned=_SLOW),
+    Arm("dense", "PPO with a reward for each line from the PRM", dense=True, trials=_DENSE_TRIALS, tuned=_FADING),
+    Arm("value init", "PPO whose critic starts from the PRM", value_init=True),
     Arm("both", "line rewards and critic from the PRM", dense=True, value_init=True, trials=_DENSE_TRIALS),
     Arm("curriculum", "PPO on tasks of all lengths, nothing but the tests", curriculum=True, tuned=_SLOW),
     Arm(
