@@ -43,6 +43,8 @@ class Options:
     out: Path = Path("runs/selections.json")
 
 
+WIDTH = 150
+"""Cells of the table, in a narrower terminal too."""
 MEASURES = ("balanced_accuracy", "same_place", "calibration_error", "exact")
 
 
@@ -57,7 +59,8 @@ def main(options: Options) -> None:
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    Console().print(table(rows, options.seeds))
+    console = Console()
+    Console(width=max(console.width, WIDTH)).print(table(rows, options.seeds))
 
 
 def compare(

@@ -27,7 +27,7 @@ from benchmarks.experiment.start import make_prm, make_start, start_rates
 from benchmarks.experiment.work import Runner, plan, restore, tune, tuning_rows
 from codegym.sandbox.auto import Backend
 
-WIDTH = 110
+WIDTH = 140
 """Cells of the table, in a narrower terminal too: broken rows are harder to read than long ones."""
 
 

@@ -51,6 +51,11 @@ class Found:
         arms = self.experiment.chosen_arms()
         return [cell for cell in self.experiment.cells if any(self.of(cell, arm) for arm in arms)]
 
+    def start_of(self, cell: Cell) -> str:
+        """The pass rate of the start; where nothing passed, what it is below with 97.5 % confidence."""
+        rate, _, high = self.starts[cell.name]
+        return f"{rate:.2g}" if rate else f"<{high:.2g}"
+
     def of(self, cell: Cell, arm: Arm) -> list[Result]:
         """The results of an arm in a cell, one a seed."""
         horizon = {"horizon": cell.horizon, "hard": cell.hard}
@@ -82,7 +87,7 @@ def row(found: Found, cell: Cell, arm: Arm) -> dict[str, str]:
     sampled = [result["sampled"]["pass_rate"] for result in results]
     values = (
         cell.name,
-        f"{found.starts[cell.name][0]:.2g}",
+        found.start_of(cell),
         arm.name,
         str(len(results)),
         with_interval(sampled, [result["sampled"]["interval"] for result in results]),
@@ -94,8 +99,9 @@ def row(found: Found, cell: Cell, arm: Arm) -> dict[str, str]:
 
 
 def with_interval(rates: Sequence[float], intervals: Sequence[Sequence[float]]) -> str:
-    """A mean with its 95 % interval: over seeds where there are several, else over tasks."""
-    low, high = bootstrap_interval(list(rates)) if len(rates) > 2 else intervals[0]
+    """A mean with its 95 % interval over seeds; of fewer than three of them, the span of their intervals over tasks."""
+    span = min(low for low, _ in intervals), max(high for _, high in intervals)
+    low, high = bootstrap_interval(list(rates)) if len(rates) > 2 else span
     return f"{statistics.mean(rates):.2f} ({low:.2f}..{high:.2f})"
 
 
@@ -134,7 +140,7 @@ def draw_curves(found: Found, file: Path) -> None:
             _draw_arm(axes, found.of(cell, arm), arm, f"C{number}")
         axes.axhline(GOAL, color="grey", linewidth=0.5)
         axes.set(xlabel="programs written", ylim=(-0.02, 1.02))
-        axes.set_title(f"{cell.name} that must all be right; start {found.starts[cell.name][0]:.2g}", fontsize="medium")
+        axes.set_title(f"{cell.name} that must all be right; start {found.start_of(cell)}", fontsize="medium")
     figure.axes[0].set_ylabel("pass rate on unseen tasks")
     figure.axes[0].legend(frameon=False, loc="upper left", fontsize="small")
     figure.savefig(file, dpi=120)
@@ -190,7 +196,7 @@ def in_words(found: Found) -> str:
 
 def sentence(found: Found, cell: Cell) -> str:
     """Who needed the fewest programs in a cell, with and without labels."""
-    start = f"**{cell.name}**, of which the start solves {found.starts[cell.name][0]:.2g}"
+    start = f"**{cell.name}**, of which the start solves {found.start_of(cell)}"
     arms = [arm for arm in found.experiment.chosen_arms() if found.of(cell, arm)]
     plain = _cheapest(found, cell, [arm for arm in arms if not arm.needs_labels])
     labelled = _cheapest(found, cell, [arm for arm in arms if arm.needs_labels])

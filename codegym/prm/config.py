@@ -21,7 +21,8 @@ class TrainConfig:
     "remove_hard" ones of those that are, whatever is chosen here."""
     witnesses: bool = True
     """Learn hard labels also from the programs that prove the others' beginnings right, which the labels gave for
-    nothing. Without them a model of a weak policy's programs learns little more than that late lines are lost."""
+    nothing. A weak policy's own programs hardly have right lines late in them: a model that has seen no others holds
+    late lines for wrong."""
     loss: Loss = "mse"
     neutral_lines: bool = True
     """Learn the label 0 of comments and the like; environments never ask for their score."""

@@ -150,7 +150,7 @@ def same_place(programs: Sequence[ScoredProgram], border: float = 0.0) -> float:
         rivals = np.sort(wrong[number])
         sides = [np.searchsorted(rivals, right[number], side).sum() for side in ("left", "right")]
         won, pairs = won + sum(sides) / 2, pairs + len(rivals) * len(right[number])
-    return won / pairs if pairs else 0.5
+    return float(won / pairs) if pairs else 0.5
 
 
 def _counts(right: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from benchmarks.experiment.__main__ import main as report_from_file
 from benchmarks.experiment.arm import Todo, main, tasks_of
 from benchmarks.experiment.map import draw_map
 from benchmarks.experiment.price import interval_of_median, median, programs_to, said
-from benchmarks.experiment.report import Found, report, sentence
+from benchmarks.experiment.report import Found, report, sentence, with_interval
 from benchmarks.experiment.settings import ARMS, FULL, QUICK, Cell, Experiment
 from benchmarks.experiment.start import _label_tasks
 from benchmarks.experiment.work import Runner, _order, plan, restore, tune, tuning_row
@@ -90,6 +90,15 @@ def test_a_cell_in_a_sentence():
     )
     assert sentence(worse, hard).endswith("and no arm with the PRM came to 50%.")
     assert sentence(replace(found, results=found.results[2:3]), hard).endswith("no arm came to 50%.")
+
+
+def test_a_start_that_never_passed_is_below_its_bound():
+    found = replace(make_found(), starts=STARTS | {"3 lines": [0.0, 0.0, 0.0002]})
+    assert [found.start_of(cell) for cell in TWO.cells] == ["<0.0002", "0.001"]
+
+
+def test_two_seeds_have_the_span_of_both_intervals():
+    assert with_interval([0.5, 0.7], [(0.4, 0.6), (0.65, 0.75)]) == "0.60 (0.40..0.75)"
 
 
 def test_results_are_kept_as_data(tmp_path):
