@@ -206,6 +206,8 @@ def sentence(found: Found, cell: Cell) -> str:
         return f"{start}: {_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}."
     if plain is None:
         rivals = [result for arm in arms if not arm.needs_labels for result in found.of(cell, arm)]
+        if not rivals:
+            return f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM was run."
         budget = min(result["cell"]["iterations"] for result in rivals) * found.experiment.programs
         return (
             f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM came to {GOAL:.0%} in "

@@ -92,6 +92,12 @@ def test_a_cell_in_a_sentence():
     assert sentence(replace(found, results=found.results[2:3]), hard).endswith("no arm came to 50%.")
 
 
+def test_a_cell_without_rivals_is_said_to_have_none():
+    found = make_found()
+    labelled = [result for result in found.results if result["arm"] == "both"]
+    assert sentence(replace(found, results=labelled), TWO.cells[0]).endswith("and no arm without the PRM was run.")
+
+
 def test_a_start_that_never_passed_is_below_its_bound():
     found = replace(make_found(), starts=STARTS | {"3 lines": [0.0, 0.0, 0.0002]})
     assert [found.start_of(cell) for cell in TWO.cells] == ["<0.0002", "0.001"]
