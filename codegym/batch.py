@@ -96,7 +96,12 @@ class EpisodeBatch:
         task = self.source.draw(rng) if wanted is None else self.source.by_id(wanted)
         episode = self.dynamics.start(slot, task, self._prefix(options.get("prefix")))
         self.ledgers[slot] = Ledger()
-        return {"task_id": episode.task.task_id, "prompt": episode.task.prompt, "text": self.text(slot)}
+        return {
+            "task_id": episode.task.task_id,
+            "prompt": episode.task.prompt,
+            "prompt_truncated": episode.prompt_truncated,
+            "text": self.text(slot),
+        }
 
     def _prefix(self, prefix: str | Sequence[int] | None) -> list[int]:
         if prefix is None:

@@ -43,6 +43,8 @@ class Episode:
     """Tokens of the prompt in the context."""
     num_given: int = 0
     """Tokens of the completion that a prefix gave."""
+    prompt_truncated: bool = False
+    """The prompt had more tokens than there was room for, and lost its beginning."""
     scanned: int = 0
     """Tokens of the completion whose bytes have been looked at."""
     unfinished: bytes = b""
@@ -118,8 +120,9 @@ class CodeDynamics:
             raise ValueError(f"a prefix of {len(prefix)} tokens leaves no room in max_tokens={self.max_tokens}")
         if self._eos in prefix:
             raise ValueError(f"the prefix ends the program already: token {self._eos} is the end of sequence")
-        prompt = self.tokenizer.encode(task.prompt)[-self.max_prompt_tokens :]
-        episode = Episode(task, len(prompt), num_given=len(prefix))
+        whole = self.tokenizer.encode(task.prompt)
+        prompt = whole[-self.max_prompt_tokens :]
+        episode = Episode(task, len(prompt), len(prefix), prompt_truncated=len(prompt) < len(whole))
         self.put(slot, episode, np.array([*prompt, *prefix], np.int32))
         self._scan(slot, episode)
         episode.told = len(episode.lines)

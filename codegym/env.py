@@ -173,6 +173,7 @@ class TokenEnv(CodeEnv):
     | key | when | meaning |
     |---|---|---|
     | task_id, prompt, text | reset | the task, and the completion so far: the prefix |
+    | prompt_truncated | reset | whether the prompt lost its beginning to ``max_prompt_tokens`` |
     | action_mask | always, unless ``mask=None`` | bool, [vocab_size]: which tokens may come next |
     | lines, text | a line was closed, end | the lines that this step closed; the completion so far |
     | line_scores | as above, with a line scorer | scores of ``lines``, None for neutral ones; at the end of all lines |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,8 +36,8 @@ class Settings:
     """"bytes", a list of token strings, folder or Hub id of a ``transformers`` tokenizer, or a ``Tokenizer``."""
     reward: Any = "outcome"
     """Terms by name ("outcome + 0.5*process"), terms with weights, a function of a ``Step``, or a ``Reward``."""
-    line_scorer: Literal["fake"] | LineScorer | None = None
-    """Scores closed lines, for rewards that need it."""
+    line_scorer: str | os.PathLike[str] | LineScorer | None = None
+    """Scores closed lines, for rewards that need it: the folder of a process reward model, "fake", or an object."""
     sandbox: Any = "auto"
     """"auto", "docker", "process", "fake", a sandbox, or a judge."""
     limits: Limits | dict[str, Any] = Limits()  # noqa: RUF009 - a frozen record
@@ -64,8 +65,13 @@ class Settings:
         """The line scorer as an object."""
         if self.line_scorer == "fake":
             return FakeLineScorer()
+        if isinstance(self.line_scorer, (str, os.PathLike)):
+            return _load_prm(self.line_scorer)
         if self.line_scorer is not None and not hasattr(self.line_scorer, "score"):
-            raise ValueError(f'line_scorer must be "fake" or have a method score(requests), got {self.line_scorer!r}')
+            raise ValueError(
+                'line_scorer must be the folder of a process reward model, "fake", or have a method score(requests), '
+                f"got {self.line_scorer!r}"
+            )
         return self.line_scorer
 
     def find_reward(self) -> Reward:
@@ -103,3 +109,16 @@ class LineSettings(Settings):
     def make_actions(self, tokenizer: Tokenizer) -> TokenActions | LineActions:
         """How an action is read."""
         return LineActions(tokenizer, self.max_line_tokens)
+
+
+def _load_prm(folder: str | os.PathLike[str]) -> LineScorer:
+    """Load a process reward model; it needs torch, which nothing else here has to wait for."""
+    try:
+        model = importlib.import_module("codegym.prm.model").ProcessRewardModel
+    except ImportError as error:
+        raise ImportError(
+            f"line_scorer={os.fspath(folder)!r} is taken for the folder of a process reward model, which needs torch "
+            f"and transformers ({error}): pip install torch transformers"
+        ) from error
+    scorer: LineScorer = model.load(folder)
+    return scorer

@@ -79,7 +79,8 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         Args:
             seed: slot ``i`` is seeded ``seed + i``, or with ``seed[i]``; None goes on with the generators there are.
             options: ``task_id`` and ``prefix`` as in the single environment, for all slots or a list with one for
-                each; ``reset_mask`` is a boolean array, [num_envs].
+                each; ``reset_mask`` is a boolean array, [num_envs]. They are for this reset: a slot that is reset
+                after the end of its program draws a task, as in Gymnasium's vector environments.
 
         Raises:
             ValueError: unknown options, or lists of the wrong length.

@@ -30,8 +30,6 @@ from codegym.dynamics import Judging
 from codegym.errors import SandboxError
 from codegym.facts import Step
 from codegym.judges import find_judge
-from codegym.prm.base import LineScorer
-from codegym.prm.model import ProcessRewardModel
 from codegym.rewards import parse_reward
 from codegym.sandbox.base import Limits
 from codegym.settings import Settings
@@ -62,7 +60,8 @@ class Run:
         self.tasks = find_tasks(config.tasks if tasks is None else tasks, config.path)
         self.eval_tasks = self.tasks if eval_tasks is None else find_tasks(eval_tasks)
         self.judge: Any = find_judge(config.sandbox, Limits())
-        self.line_scorer = find_line_scorer(config.line_scorer if line_scorer is None else line_scorer)
+        scorer = config.line_scorer if line_scorer is None else line_scorer
+        self.line_scorer = Settings(line_scorer=scorer).find_line_scorer()
         self.reward = config.reward_at(0)
         """Of the environments, with the weight that shaping has now."""
         self.envs = self.make_envs(self.reward, config.programs)
@@ -245,10 +244,3 @@ class Run:
     def metrics(self) -> list[dict[str, float]]:
         """All rows of the log so far."""
         return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-
-
-def find_line_scorer(value: Any) -> LineScorer | None:
-    """Make a line scorer of what a user names: "fake", the folder of a process reward model, or one as an object."""
-    if isinstance(value, str) and value != "fake":
-        return ProcessRewardModel.load(value)
-    return Settings(line_scorer=value).find_line_scorer()

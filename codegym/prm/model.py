@@ -42,7 +42,7 @@ class ProcessRewardModel(nn.Module):
         model = ProcessRewardModel.from_policy("runs/policy")     # or .from_scratch("bytes")
         train(model, read_labels(Path("labels.jsonl")))
         model.save("runs/prm")
-        env = gym.make("codegym/Token-v0", line_scorer=ProcessRewardModel.load("runs/prm"), ...)
+        env = gym.make("codegym/Token-v0", line_scorer="runs/prm", ...)
 
     Scores are in (-1, 1). A program is read once for all of its lines; a score does not depend on later lines, on what
     else is in the batch or on how often it was asked for (up to rounding). Its tokenizer need not be the policy's. A

@@ -7,6 +7,7 @@ any callable of the same form.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from codegym.prm.encoding import spell
 from codegym.prm.model import batches
 from codegym.prm.policies import load_causal
 from codegym.prm.probing import Completion, PrefixRequest
+from codegym.task import Task
 from codegym.tokenizers import Tokenizer, read_tokenizer
 
 
@@ -49,7 +51,7 @@ class TransformersSampler:
         model: the policy.
         tokenizer: the policy's.
         max_tokens: token budget of a whole program, its prefix and the end-of-sequence token included.
-        max_prompt_tokens: of a longer prompt only the last so many are kept.
+        max_prompt_tokens: of a longer prompt only the last so many are kept, with a warning at the first one.
         temperature: the logits are divided by it.
         greedy: take the likeliest token each time; all completions of a prefix are the same then.
         batch_tokens: tokens in a batch, padding and what is to come included.
@@ -81,6 +83,7 @@ class TransformersSampler:
         """None for the likeliest token."""
         self.max_prompt_tokens = min(max_prompt_tokens, (limit or 1 << 30) - max_tokens)
         self._begin_alike: dict[bytes, list[int]] = {}
+        self._told_of_cut = False
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], *, device: str = "cpu", **options: Any) -> TransformersSampler:
@@ -106,7 +109,7 @@ class TransformersSampler:
         return found
 
     def _rows(self, place: int, request: PrefixRequest) -> Iterator[_Row]:
-        prompt = self.tokenizer.encode(request.task.prompt)[-self.max_prompt_tokens :]
+        prompt = self._prompt(request.task)
         prefix = spell(self.tokenizer, request.text)
         healed = self.tokenizer.token_bytes[prefix[-1]] if prefix else b""
         if len(self._alike(healed)) > 1 and len(prompt) + len(prefix) > 1:
@@ -116,6 +119,19 @@ class TransformersSampler:
         ids, budget = [*prompt, *prefix] or [self.tokenizer.eos_token_id], max(1, self.max_tokens - len(prefix))
         for number in range(request.num_completions):
             yield _Row(place, ids, healed, budget, (request.seed, number))
+
+    def _prompt(self, task: Task) -> list[int]:
+        """What is read of a prompt."""
+        whole = self.tokenizer.encode(task.prompt)
+        if len(whole) > self.max_prompt_tokens and not self._told_of_cut:
+            self._told_of_cut = True  # a policy that misses the beginning of its task looks like a bad one
+            warnings.warn(
+                f"the prompt of task {task.task_id!r} has {len(whole)} tokens, of which the last "
+                f"{self.max_prompt_tokens} are read, and there may be more such tasks: raise max_prompt_tokens, as far "
+                f"as the model's positions allow beside max_tokens={self.max_tokens}",
+                stacklevel=2,
+            )
+        return whole[-self.max_prompt_tokens :]
 
     def _alike(self, start: bytes) -> list[int]:
         """The tokens that begin like this."""

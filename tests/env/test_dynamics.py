@@ -20,6 +20,7 @@ def test_an_observation_is_the_prompt_the_completion_and_zeros():
     assert (observation["length"].tolist(), observation["prompt_length"].tolist()) == ([4], [4])
     assert {value.dtype for value in observation.values()} == {np.dtype(np.int32)}
     assert (info["task_id"], info["prompt"], info["text"]) == ("abc", "abc\n", "")
+    assert info["prompt_truncated"] is False
     observation = env.step(120)[0]
     assert observation["tokens"].tolist() == [97, 98, 99, 10, 120, 0, 0, 0, 0, 0]
     assert (observation["length"].tolist(), observation["prompt_length"].tolist()) == ([5], [4])
@@ -34,7 +35,7 @@ def test_of_a_long_prompt_the_end_is_kept():
     observation, info = env.reset(seed=1)
     assert observation["tokens"].tolist() == [98, 99, 10, 0, 0]
     assert (observation["length"].tolist(), observation["prompt_length"].tolist()) == ([3], [3])
-    assert info["prompt"] == "abc\n"
+    assert (info["prompt"], info["prompt_truncated"]) == ("abc\n", True)
     env.step(120)
     assert env.step(121)[0]["tokens"].tolist() == [98, 99, 10, 120, 121]
 

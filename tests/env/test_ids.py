@@ -46,7 +46,7 @@ def test_an_environment_is_made_by_its_id_alone():
     env = gym.make("codegym/Token-v0")
     observation, info = env.reset(seed=1)
     assert env.observation_space.contains(observation)
-    assert sorted(info) == ["action_mask", "prompt", "task_id", "text"]
+    assert sorted(info) == ["action_mask", "prompt", "prompt_truncated", "task_id", "text"]
     assert env.step(ord("x"))[1:4] == (0.0, False, False)
     env.close()
 
@@ -151,7 +151,8 @@ BAD = [
     ({"reward": "outcom"}, ValueError, "there is no term 'outcom' .did you mean 'outcome'"),
     ({"reward": 3}, TypeError, "no reward can be made from 3"),
     ({"reward": "process"}, ValueError, "reward term 'process' needs line scores: pass line_scorer"),
-    ({"line_scorer": "fakes"}, ValueError, "line_scorer must be"),
+    ({"line_scorer": 7}, ValueError, "line_scorer must be the folder of a process reward model"),
+    ({"line_scorer": "fakes"}, ValueError, "fakes has no prm.json: wanted is a folder"),
     ({"sandbox": "dockr"}, ValueError, "no sandbox 'dockr'"),
     ({"sandbox": 3}, TypeError, "sandbox must be a name, a sandbox or a judge, got int"),
     ({"limits": {"cpu": 1}}, TypeError, "cpu"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import gymnasium as gym
 import pytest
 import torch
 from prm_worlds import make_task
@@ -171,3 +172,15 @@ def test_padding_changes_no_output():
 
 def test_batches_hold_rows_of_like_length():
     assert list(batches([5, 1, 2, 9, 1], 6)) == [[1, 4, 2], [0], [3]]
+
+
+def test_an_environment_takes_the_folder_of_one(tmp_path):
+    saved = make_model()
+    saved.save(tmp_path)
+    keywords = {"tasks": make_task(), "sandbox": "fake", "reward": "process"}
+    paid = []
+    for scorer in (tmp_path, str(tmp_path), saved):
+        with gym.make("codegym/Line-v0", line_scorer=scorer, **keywords) as env:
+            env.reset(seed=1)
+            paid.append([env.step(line)[1] for line in LINES[:2]])
+    assert paid[0] == paid[1] == paid[2] and paid[0][0] != 0
