@@ -19,6 +19,8 @@ from benchmarks.experiment.settings import ARMS, Arm, Cell, Experiment, Options
 from codegym.prm.model import ProcessRewardModel
 
 MAX_PROMPT_TOKENS = 64
+VALUE_MODEL = "value_model"
+"""Folder beside that of the process reward model."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def train(todo: Todo, arm: Arm) -> Run:
         **todo.options,
     }
     given = {
-        "line_scorer": ProcessRewardModel.load(todo.prm) if arm.needs_labels else None,
+        "line_scorer": ProcessRewardModel.load(prm_of(todo, arm)) if arm.needs_labels else None,
         "tasks": tasks_of(experiment, cell, curriculum=arm.curriculum),
         "eval_tasks": tasks_of(experiment, cell, split="test"),
     }
@@ -97,6 +99,12 @@ def train(todo: Todo, arm: Arm) -> Run:
         return grpo.train(grpo.GRPOConfig(**common), **given)
     critic = {"critic_epochs": 2, "value_init": "weights" if arm.value_init else "none"}
     return ppo.train(ppo.PPOConfig(**(critic | common)), **given)
+
+
+def prm_of(todo: Todo, arm: Arm) -> Path:
+    """Folder of what an arm's lines are scored with, or its critic starts from."""
+    prm = Path(todo.prm)
+    return prm.with_name(VALUE_MODEL) if arm.value_init == "returns" else prm
 
 
 def tasks_of(experiment: Experiment, cell: Cell, split: str = "train", *, curriculum: bool = False) -> Any:

@@ -12,7 +12,7 @@ from benchmarks.experiment.price import GOAL, interval_of_median, median
 from benchmarks.experiment.report import Found
 from benchmarks.experiment.settings import Arm
 
-_MARKERS = "osD^vP*"
+_MARKERS = "osD^vP*X"
 
 
 def draw_map(found: Found, out: Path) -> None:

@@ -23,8 +23,9 @@ class Arm:
     agent: Literal["ppo", "grpo"] = "ppo"
     dense: bool = False
     """What the process reward model says of each line is added to the reward."""
-    value_init: bool = False
-    """The critic starts from the process reward model."""
+    value_init: Literal["", "prm", "returns"] = ""
+    """What the critic starts from: the process reward model, or what that has become by learning how the completions
+    ended that the labels were found with."""
     curriculum: bool = False
     """Trains on tasks of all lengths up to the one that counts, not on that alone."""
     trials: tuple[Options, ...] = _TRIALS
@@ -35,24 +36,25 @@ class Arm:
     @property
     def needs_labels(self) -> bool:
         """Whether the cost of the labels is this arm's too."""
-        return self.dense or self.value_init
+        return self.dense or bool(self.value_init)
 
 
 ARMS: tuple[Arm, ...] = (
     Arm("sparse PPO", "PPO with nothing but the tests", tuned=_FASTER),
     Arm("sparse GRPO", "GRPO with nothing but the tests", "grpo", tuned=_SLOW),
     Arm("dense", "PPO with a reward for each line from the PRM", dense=True, trials=_DENSE_TRIALS, tuned=_FADING),
-    Arm("value init", "PPO whose critic starts from the PRM", value_init=True),
-    Arm("both", "line rewards and critic from the PRM", dense=True, value_init=True, trials=_DENSE_TRIALS),
+    Arm("value init", "PPO whose critic starts from the PRM", value_init="prm"),
+    Arm("both", "line rewards and critic from the PRM", dense=True, value_init="prm", trials=_DENSE_TRIALS),
     Arm("curriculum", "PPO on tasks of all lengths, nothing but the tests", curriculum=True, tuned=_SLOW),
     Arm(
         "curriculum + both",
         "the same with line rewards and critic from the PRM",
         dense=True,
-        value_init=True,
+        value_init="prm",
         curriculum=True,
         trials=_DENSE_TRIALS,
     ),
+    Arm("value model", "PPO whose critic starts from a model of values", value_init="returns"),
 )
 NAMES = tuple(arm.name for arm in ARMS)
 
@@ -100,6 +102,8 @@ class Experiment:
     num_completions: int = 12
     """K: a prefix is lost where none of them passes."""
     prm_epochs: int = 12
+    keep_completions: int = 0
+    """Of each prefix that was tried, for a model of values to learn from; 0: none is made, and no arm may want one."""
     reward: str = "outcome"
     shaping: str = "0.25*progress"
     """What dense arms add to the reward; with PSGPO's weight, so that one program that passes outweighs many errors of
@@ -119,12 +123,15 @@ class Experiment:
         """The arms that are run.
 
         Raises:
-            ValueError: there is no arm of that name.
+            ValueError: there is no arm of that name, or one wants a model of values that nothing is kept for.
         """
         known = {arm.name: arm for arm in ARMS}
         if unknown := [name for name in self.arms if name not in known]:
             raise ValueError(f"no arm {unknown[0]!r}; there are {', '.join(known)}")
-        return [known[name] for name in self.arms]
+        chosen = [known[name] for name in self.arms]
+        if not self.keep_completions and any(arm.value_init == "returns" for arm in chosen):
+            raise ValueError("an arm starts from a model of values: keep_completions must be above 0")
+        return chosen
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a file."""
@@ -155,6 +162,7 @@ FULL = Experiment(
     label_horizon=(1, 4),
     label_programs=2_000,
     num_completions=16,
+    keep_completions=4,
     stop_at=0.6,
     start_programs=16_384,
     tuning=Cell(6, hard=1.0, iterations=20, seeds=1),

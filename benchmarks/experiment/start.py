@@ -18,7 +18,7 @@ from agents.common.generation import Sampling, generate
 from agents.common.pass_rates import pass_rates
 from agents.common.policy import Policy
 from agents.common.seeding import numpy_generator
-from benchmarks.experiment.arm import tasks_of
+from benchmarks.experiment.arm import VALUE_MODEL, tasks_of
 from benchmarks.experiment.settings import Cell, Experiment
 from codegym import Judge, Task
 from codegym.prm.config import TrainConfig
@@ -33,6 +33,8 @@ from codegym.synth import first_wrong_line
 
 ROWS = 1024
 """Completions that are sampled at the same time."""
+VALUES = TrainConfig(labels="returns", loss="cross_entropy", epochs=4, learning_rate=5e-4, batch_size=64, gate="warn")
+"""How the process reward model goes on to learn values."""
 
 
 class PolicySampler:
@@ -103,7 +105,8 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     sampler = PolicySampler(Policy.load(start), room)
     with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
         bar = progress.add_task("labels", total=len(tasks))
-        settings = LabelSettings(num_completions=experiment.num_completions)
+        kept = experiment.keep_completions
+        settings = LabelSettings(num_completions=experiment.num_completions, keep_completions=kept)
         labeller = Labeller(sampler, Judge(boxes, cache_size=1 << 17), settings)
         programs = label_into(
             folder / "labels.jsonl",
@@ -118,12 +121,17 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     model = ProcessRewardModel.from_policy(start, Policy.load(start).tokenizer)
     report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, gate="warn"))
     model.save(folder / "prm")
+    trained = time.perf_counter()
+    if kept:
+        train_prm(model, programs, VALUES)
+        model.save(folder / VALUE_MODEL)
     agreed = agreement(programs, lambda program: _oracle(tasks, program))
     cost = {
         "programs": len(programs),
         **spent,
         "label_seconds": labelled,
-        "train_seconds": time.perf_counter() - begun - labelled,
+        "train_seconds": trained - begun - labelled,
+        "value_model_seconds": time.perf_counter() - trained,
         "agreement_with_oracle": agreed.share,
         "accuracy": report.accuracy,
         "balanced_accuracy": report.balanced_accuracy,

@@ -95,18 +95,17 @@ def tune(runner: Runner) -> dict[str, Options]:
 def tuning_rows(runner: Runner) -> list[Result]:
     """What tuning looks at, of all trials; they are run where that is not known yet."""
     experiment, file = runner.experiment, runner.out / TUNING
-    if file.exists():
-        known: list[Result] = json.loads(file.read_text("utf-8"))
-        return known
+    known: list[Result] = json.loads(file.read_text("utf-8")) if file.exists() else []
     assert experiment.tuning is not None
-    arms = experiment.chosen_arms()
-    assert len({len(arm.trials) for arm in arms}) == 1, "arms with unequal numbers of trials"
+    chosen = experiment.chosen_arms()
+    assert len({len(arm.trials) for arm in chosen}) == 1, "arms with unequal numbers of trials"
+    arms = [arm for arm in chosen if arm.name not in {row["arm"] for row in known}]
     todos = [
         runner.todo(experiment.tuning, arm, TUNING_SEED, options, Path("tuning") / f"{_slug(arm.name)}-{number}")
         for arm in arms
         for number, options in enumerate(arm.trials)
     ]
-    rows = [tuning_row(result) for result in runner.run_all(todos)]
+    rows = [*known, *(tuning_row(result) for result in runner.run_all(todos))]
     file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return rows
 

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from codegym.cli.common import Box, Sampling, import_late, output, progress_bar
 from codegym.judge import Judge
-from codegym.prm.config import TrainConfig
+from codegym.prm.config import Target, TrainConfig
 from codegym.prm.data import label_into, read_card, read_labels, split
 from codegym.prm.labeller import Labeller, LabelSettings
-from codegym.prm.labels import LabelKind, select
+from codegym.prm.labels import select
 from codegym.prm.probing import Sampler, Spent
 from codegym.prm.report import Report
 from codegym.sources import Listed, find_tasks
@@ -55,6 +55,8 @@ class ModelOptions:
 
     policy: str | None = None
     """Folder or Hub id of a policy, whose weights and tokenizer the model starts from; without it, random weights."""
+    start: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """A process reward model to go on from, instead of a policy."""
     tokenizer: str = "bytes"
     """Of a model with random weights: "bytes", a folder or a Hub id."""
     width: int = 96
@@ -69,6 +71,10 @@ class ModelOptions:
         """Make the model."""
         import_late("torch").set_num_threads(self.num_threads)
         kind = import_late("codegym.prm.model").ProcessRewardModel
+        if self.start is not None and self.policy is not None:
+            raise ValueError("--policy and --start were both given: a model starts from one of them")
+        if self.start is not None:
+            return kind.load(self.start).to(self.device)
         if self.policy is not None:
             return kind.from_policy(self.policy).to(self.device)
         model = kind.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
@@ -154,7 +160,9 @@ def train(
 
     Try:
         codegym prm train labels.jsonl --out runs/prm --policy runs/policy
+        codegym prm train labels.jsonl --labels returns --start runs/prm --out runs/value
 
+    The second, after labelling with --keep-completions, makes a model of values of it, for a critic to start from.
     The report's balanced accuracy is what to look at: 0.5 is guessing, and below about 0.8 a policy learns little from
     such a model. Where it is no better than guessing the exit status is 1: label more programs, or easier ones.
 
@@ -187,7 +195,7 @@ def train(
 def evaluate(
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")],
     labels: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="LABELS")],
-    kind: LabelKind | None = None,
+    kind: Target | None = None,
     all_tasks: bool = False,
     device: str = "cpu",
 ) -> int:
@@ -208,10 +216,12 @@ def evaluate(
     """
     scorer = import_late("codegym.prm.model").ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
-    programs = select(read_labels(labels), "remove_hard")
+    programs, kind = read_labels(labels), kind or config.labels
+    if kind != "returns":
+        programs = select(programs, "remove_hard")
     if not all_tasks:
         programs = split(programs, config.held_out)[1]
-    report: Report = import_late("codegym.prm.train").evaluate(scorer, programs, kind or config.labels)
+    report: Report = import_late("codegym.prm.train").evaluate(scorer, programs, kind)
     _print_report(report.as_dict(), str(folder))
     report.require_useful()
     return 0

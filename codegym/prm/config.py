@@ -8,17 +8,20 @@ from typing import Literal
 from codegym.prm.labels import LabelKind, Selection
 
 Loss = Literal["mse", "cross_entropy"]
+Target = LabelKind | Literal["returns"]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How a model is trained."""
 
-    labels: LabelKind = "hard"
-    """"hard" +1 and -1; "soft" and "marginal" need programs that were labelled with the method "rates"."""
+    labels: Target = "hard"
+    """"hard" +1 and -1; "soft" and "marginal" need programs that were labelled with the method "rates"; "returns"
+    learns how the completions ended that the labels were found with, which makes it a model of values, a critic and no
+    judge of lines (see ``codegym.prm.returns``). Let it go on from a model of hard labels."""
     selection: Selection = "remove_hard"
     """Which programs of the tasks that are not held out; see ``codegym.prm.labels.select``. The report is made on the
-    "remove_hard" ones of those that are, whatever is chosen here."""
+    "remove_hard" ones of those that are, whatever is chosen here. "returns" takes all: what fails has a value too."""
     witnesses: bool = True
     """Learn hard labels also from the programs that prove the others' beginnings right, which the labels gave for
     nothing. A weak policy's own programs hardly have right lines late in them: a model that has seen no others holds

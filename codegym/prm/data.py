@@ -16,7 +16,7 @@ from typing import Any
 from codegym.datasets.fields import cut_half_line
 from codegym.errors import DatasetError
 from codegym.prm.labeller import Labeller
-from codegym.prm.labels import Estimate, LabelledProgram
+from codegym.prm.labels import Estimate, LabelledProgram, Trial
 from codegym.prm.probing import Spent
 from codegym.prm.search import SampledProgram
 
@@ -31,10 +31,11 @@ def read_row(line: str) -> LabelledProgram:
     """Read a line of a file; ``ValueError`` where it is none."""
     row = json.loads(line)
     known = set(LabelledProgram.__slots__)
-    if not isinstance(row, dict) or not known - {"witness"} <= set(row) <= known:
+    if not isinstance(row, dict) or not known - {"witness", "trials"} <= set(row) <= known:
         raise ValueError(f"wanted an object with {', '.join(LabelledProgram.__slots__)}")
     probes = {count: Estimate(*found) for count, *found in row.pop("probes")}
-    return LabelledProgram(**row, probes=probes)
+    trials = tuple(Trial(*trial) for trial in row.pop("trials", ()))
+    return LabelledProgram(**row, probes=probes, trials=trials)
 
 
 def read_labels(path: Path) -> list[LabelledProgram]:

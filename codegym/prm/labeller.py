@@ -10,7 +10,7 @@ from itertools import count, islice, takewhile
 from codegym.dynamics import Judging
 from codegym.prm.labels import LabelledProgram
 from codegym.prm.probing import PrefixRequest, Prober, Sampler, Spent, complete, judge_all, seed_of
-from codegym.prm.search import Method, SampledProgram, Search
+from codegym.prm.search import Measured, Method, SampledProgram, Search
 from codegym.task import Task
 
 
@@ -27,6 +27,9 @@ class LabelSettings:
     witnesses: bool = True
     """A completion that passes also proves those of the program's next lines that it begins with. False is PSGPO's
     procedure to the letter, which errs more often at the same cost."""
+    keep_completions: int = 0
+    """Of each prefix that is tried the first so many completions are kept with their outcome: they are samples of its
+    value, which "returns" are learned from, and cost nothing more."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -36,6 +39,8 @@ class LabelSettings:
             raise ValueError(
                 f"num_completions and at_once must be at least 1, got {self.num_completions} and {self.at_once}"
             )
+        if self.keep_completions < 0:
+            raise ValueError(f"keep_completions must be at least 0, got {self.keep_completions}")
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -76,7 +81,7 @@ class Labeller:
         self.settings = settings
         self.skipped = 0
         self._on_round = on_round
-        self._prober = Prober(sampler, judge, settings.stages, settings.seed)
+        self._prober = Prober(sampler, judge, settings.stages, settings.seed, settings.keep_completions)
 
     @property
     def spent(self) -> Spent:
@@ -139,7 +144,12 @@ class Labeller:
         if unsure:
             search.give_up()
         else:
-            search.answer({count: (prober.known[key], prober.passing[key]) for count, key in keys.items()})
+            search.answer(
+                {
+                    count: Measured(prober.known[key], prober.passing[key], prober.kept[key])
+                    for count, key in keys.items()
+                }
+            )
 
     def _tell(self) -> None:
         if self._on_round is not None:

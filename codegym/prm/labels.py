@@ -34,6 +34,16 @@ class Estimate(NamedTuple):
         return self.successes / self.completions
 
 
+class Trial(NamedTuple):
+    """A completion of a prefix, and what became of it: one sample of the return of every state on its way."""
+
+    num_lines: int
+    """Of the prefix."""
+    text: str
+    """What the policy wrote after them."""
+    passed: bool
+
+
 class LabelClass(StrEnum):
     """What became of a program (Dai et al., arXiv 2410.17621, data selection)."""
 
@@ -57,6 +67,7 @@ class LabelledProgram:
         last_right: how many lines the longest recoverable prefix has, all of them where it passes; 0 for none.
         probes: number of lines of a prefix -> how often its completions passed, for those that were tried.
         witness: a program that passes and begins with as many of its lines as any that came up; empty for none.
+        trials: the first completions of each prefix that was tried, where they were kept.
     """
 
     task_id: str
@@ -66,6 +77,12 @@ class LabelledProgram:
     last_right: int
     probes: Mapping[int, Estimate] = field(default_factory=dict)
     witness: str = ""
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[Trial, ...]:
+        """The program itself, which completes its prompt, and the trials."""
+        return (Trial(0, self.completion, self.passed), *self.trials)
 
     @property
     def lines(self) -> list[str]:

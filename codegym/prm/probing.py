@@ -79,9 +79,12 @@ class Prober:
         stages: cumulative numbers of completions: a prefix that has a success after a stage needs no further one. The
             last is K.
         seed: of all completions.
+        num_kept: of each prefix the first so many completions are kept with their outcome.
     """
 
-    def __init__(self, sampler: Sampler, judge: Judging, stages: Sequence[int], seed: int = 0) -> None:
+    def __init__(
+        self, sampler: Sampler, judge: Judging, stages: Sequence[int], seed: int = 0, num_kept: int = 0
+    ) -> None:
         if not stages or list(stages) != sorted(set(stages)) or stages[0] < 1:
             raise ValueError(f"stages must be growing numbers of completions, got {list(stages)}")
         self.sampler, self.judge, self.stages, self.seed = sampler, judge, tuple(stages), seed
@@ -89,6 +92,9 @@ class Prober:
         self.known: dict[Key, Estimate] = {}
         self.passing: dict[Key, tuple[str, ...]] = {}
         """Prefix -> different programs that begin with it and pass, as far as they came up."""
+        self.num_kept = num_kept
+        self.kept: dict[Key, tuple[tuple[str, bool], ...]] = {}
+        """Prefix -> programs that begin with it, in the order in which they were drawn, and whether they pass."""
         self.failed: set[Key] = set()
         """Prefixes that cannot be measured since the machine failed."""
 
@@ -126,9 +132,11 @@ class Prober:
 
     def _count(self, key: Key, results: Sequence[tuple[str, bool | None]]) -> None:
         before = self.known.get(key, Estimate(0, 0))
-        judged = [passed for _, passed in results if passed is not None]
-        self.known[key] = Estimate(before.successes + sum(judged), before.completions + len(judged))
-        passing = [text for text, passed in results if passed]
+        judged = [(text, passed) for text, passed in results if passed is not None]
+        successes = sum(passed for _, passed in judged)
+        self.known[key] = Estimate(before.successes + successes, before.completions + len(judged))
+        self.kept[key] = (*self.kept.get(key, ()), *judged)[: self.num_kept]
+        passing = [text for text, passed in judged if passed]
         self.passing[key] = tuple(dict.fromkeys([*self.passing.get(key, ()), *passing]))
         if len(judged) < len(results):
             self.failed.add(key)

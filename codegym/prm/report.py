@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegym.errors import CodegymError
-from codegym.prm.labels import LabelKind
+from codegym.prm.config import Target
 
 _BINS = 10
 _RESAMPLES = 1000
@@ -42,7 +42,7 @@ class Report:
     are about 0 on right lines, where it is above -0.1.
     """
 
-    labels: LabelKind
+    labels: Target
     programs: int
     lines: int
     right: float
@@ -89,7 +89,7 @@ class Report:
         return asdict(self)
 
 
-def make_report(programs: Sequence[ScoredProgram], labels: LabelKind = "hard") -> Report:
+def make_report(programs: Sequence[ScoredProgram], labels: Target = "hard") -> Report:
     """Compare scores with labels.
 
     Raises:

@@ -16,10 +16,10 @@ from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from codegym.lines import split_lines
-from codegym.prm.labels import Estimate, LabelledProgram, code_lines
+from codegym.prm.labels import Estimate, LabelledProgram, Trial, code_lines
 from codegym.task import Task
 
 Method = Literal["search", "rates"]
@@ -35,6 +35,16 @@ class SampledProgram:
     task: Task
     completion: str
     passed: bool
+
+
+class Measured(NamedTuple):
+    """What was found about a prefix; programs stand whole, with the prefix."""
+
+    estimate: Estimate
+    passing: Sequence[str]
+    """Different programs that pass."""
+    kept: Sequence[tuple[str, bool]] = ()
+    """Programs to be kept, and whether they pass."""
 
 
 def binary_search(borders: Sequence[int]) -> Plan:
@@ -83,6 +93,7 @@ class Search:
         self.lines = split_lines(program.completion)
         self.borders = code_lines(program.completion)
         self.probes: dict[int, Estimate] = {}
+        self.trials: list[Trial] = []
         self.result: LabelledProgram | None = None
         self.is_done = False
         """Found, or given up: then there is no result."""
@@ -106,12 +117,15 @@ class Search:
         """End without a result: the machine failed, which says nothing about a line."""
         self.is_done = True
 
-    def answer(self, found: Mapping[int, tuple[Estimate, Sequence[str]]]) -> None:
-        """Take what was found about each wanted prefix: how often completions passed, and programs that did."""
-        self.probes |= {count: estimate for count, (estimate, _) in found.items()}
-        proven = {count: self._proven(count, passing) for count, (_, passing) in found.items()}
+    def answer(self, found: Mapping[int, Measured]) -> None:
+        """Take what was found about each wanted prefix."""
+        self.probes |= {count: measured.estimate for count, measured in found.items()}
+        for count, measured in found.items():
+            start = len(self.prefix(count))
+            self.trials += [Trial(count, text[start:], passed) for text, passed in measured.kept]
+        proven = {count: self._proven(count, measured.passing) for count, measured in found.items()}
         if self.witnesses and not self.program.passed:
-            known = [text for _, passing in found.values() for text in passing]
+            known = [text for measured in found.values() for text in measured.passing]
             self.witness = max([self.witness, *known], key=lambda text: (bool(text), self._shared(text)))
         try:
             self.wanted = self._plan.send(proven)
@@ -135,6 +149,6 @@ class Search:
             self.probes[self.borders[-1]] = Estimate(int(passed), 1)
         last_right = len(self.lines) if passed else last_right
         self.result = LabelledProgram(
-            task.task_id, task.prompt, completion, passed, last_right, self.probes, self.witness
+            task.task_id, task.prompt, completion, passed, last_right, self.probes, self.witness, tuple(self.trials)
         )
         self.is_done = True

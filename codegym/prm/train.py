@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from codegym.prm.config import Loss, TrainConfig
+from codegym.prm import returns
+from codegym.prm.config import Loss, Target, TrainConfig
 from codegym.prm.data import describe, split
-from codegym.prm.labels import LabelKind, LabelledProgram, code_lines, line_labels, select
+from codegym.prm.labels import LabelledProgram, code_lines, line_labels, select
 from codegym.prm.model import ProcessRewardModel, Row
 from codegym.prm.report import Report, ScoredProgram, make_report
 
@@ -60,8 +61,7 @@ def train(
         UselessModelError: the gate is shut; the model is trained nonetheless.
         ValueError: nothing to learn from, nothing held out, or the checkpoint is of another run.
     """
-    learned, held_out = split(programs, config.held_out)
-    chosen, held_out = select(learned, config.selection), select(held_out, "remove_hard")
+    chosen, held_out = _divide(programs, config)
     examples = make_examples(model, chosen, config)
     if not examples or not held_out:
         counts = f"{len(examples)} programs to learn from (selection {config.selection!r}), {len(held_out)} held out"
@@ -81,8 +81,20 @@ def train(
     return report
 
 
-def evaluate(model: ProcessRewardModel, programs: Sequence[LabelledProgram], labels: LabelKind = "hard") -> Report:
+def _divide(
+    programs: Sequence[LabelledProgram], config: TrainConfig
+) -> tuple[list[LabelledProgram], list[LabelledProgram]]:
+    """What is learned from, and what the report is made on; what is lost from its first line on has a value too."""
+    learned, held_out = split(programs, config.held_out)
+    if config.labels == "returns":
+        return learned, held_out
+    return select(learned, config.selection), select(held_out, "remove_hard")
+
+
+def evaluate(model: ProcessRewardModel, programs: Sequence[LabelledProgram], labels: Target = "hard") -> Report:
     """Compare the model's scores with labels, on all lines that are not neutral."""
+    if labels == "returns":
+        return make_report(returns.scored(model, programs), labels)
     wanted = [[number - 1 for number in code_lines(program.completion)] for program in programs]
     scores = model.score_lines([(p.prompt, p.lines, lines) for p, lines in zip(programs, wanted, strict=True)])
     scored = []
@@ -94,6 +106,8 @@ def evaluate(model: ProcessRewardModel, programs: Sequence[LabelledProgram], lab
 
 def make_examples(model: ProcessRewardModel, programs: Sequence[LabelledProgram], config: TrainConfig) -> list[Example]:
     """Encode programs, each with its witness after it where that is learned from."""
+    if config.labels == "returns":
+        return [Example(*row) for program in programs for row in returns.rows_of(model, program)]
     use_witnesses = config.witnesses and config.labels == "hard"
     pairs = [(program, program.mended if use_witnesses else None) for program in programs]
     made = [make_example(model, program, config) for pair in pairs for program in pair if program is not None]
@@ -102,6 +116,7 @@ def make_examples(model: ProcessRewardModel, programs: Sequence[LabelledProgram]
 
 def make_example(model: ProcessRewardModel, program: LabelledProgram, config: TrainConfig) -> Example | None:
     """Encode a program with its targets, None where no line of it can be learned from."""
+    assert config.labels != "returns"
     encoded = model.encoder.encode(program.prompt, program.lines)
     scored = {number - 1 for number in code_lines(program.completion)}
     targets = {

@@ -13,7 +13,7 @@ from rich.console import Console
 from agents.common.policy import make_tiny
 from benchmarks.experiment.__main__ import Options
 from benchmarks.experiment.__main__ import main as report_from_file
-from benchmarks.experiment.arm import Todo, main, tasks_of
+from benchmarks.experiment.arm import Todo, main, prm_of, tasks_of
 from benchmarks.experiment.map import draw_map
 from benchmarks.experiment.price import interval_of_median, median, programs_to, said
 from benchmarks.experiment.report import Found, report, sentence, with_interval
@@ -146,17 +146,44 @@ def test_tuning_prefers_what_was_cheap_and_else_what_was_better_on_the_way():
     assert [row["arm"] for row in sorted(rows, key=_order)] == ["early", "late", "never", "worse"]
 
 
+def test_an_arm_that_joins_later_is_tuned_alone(tmp_path, monkeypatch):
+    rows = [{"arm": arm.name, "options": arm.tuned, "price": 1.0, "mean_pass_rate": 0.5} for arm in ARMS[:-1]]
+    restore(Found(FULL, {}, COST, [], rows), tmp_path)
+    ran = []
+
+    def run(_, todo):
+        ran.append((todo.arm, todo.options["learning_rate"]))
+        return make_result(todo.cell, todo.arm, [0.5, 0.5]) | {"options": todo.options}
+
+    monkeypatch.setattr(Runner, "run", run)
+    chosen = tune(Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True)))
+    assert ran == [("value model", 3e-4), ("value model", 1.5e-4), ("value model", 4.5e-4)]
+    assert [*chosen] == [arm.name for arm in ARMS] and chosen["value model"] == {"learning_rate": 3e-4}
+
+
+def test_a_critic_starts_from_the_model_that_its_arm_names(tmp_path):
+    todo = Todo(FULL, Cell(3), "", {}, 0, "", str(tmp_path / "prm"), "", "fake")
+    folders = {arm.name: prm_of(todo, arm).name for arm in ARMS if arm.needs_labels}
+    assert folders.pop("value model") == "value_model" and {*folders.values()} == {"prm"}
+
+
 def test_an_unknown_arm_is_refused():
     with pytest.raises(ValueError, match="no arm 'dance'; there are sparse PPO"):
         Experiment(arms=("dance",)).chosen_arms()
 
 
+def test_an_arm_that_wants_a_model_of_values_needs_completions_to_be_kept():
+    with pytest.raises(ValueError, match="keep_completions must be above 0"):
+        replace(QUICK, arms=("value model",)).chosen_arms()
+
+
 def test_the_plan_has_something_of_every_cell_first(tmp_path):
     runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
     todos = plan(runner, {arm.name: arm.trials[0] for arm in ARMS})
-    assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * 7
-    assert {(todo.cell, todo.arm) for todo in todos[:35]} == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
-    assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 35
+    assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * len(ARMS)
+    first = {(todo.cell, todo.arm) for todo in todos[: 5 * len(ARMS)]}
+    assert first == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
+    assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 5 * len(ARMS)
 
 
 def test_where_budgets_are_equal_arms_without_labels_may_write_what_labels_cost(tmp_path):

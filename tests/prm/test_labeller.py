@@ -137,6 +137,20 @@ def test_the_witness_that_goes_farthest_is_kept_and_all_of_it_is_right():
     assert passed.mended is None and plain.mended is None
 
 
+def test_the_first_completions_of_each_prefix_are_kept_with_what_became_of_them(tmp_path):
+    # 4 lines, the third one wrong: of prefix 2 the first completion is right already, of prefix 3 none of the 20 is
+    options = {"witnesses": False, "keep_completions": 3}
+    [found] = make_labeller(**options).label([make_program(make_task(num_lines=4), 3)])
+    assert [(trial.num_lines, trial.passed) for trial in found.trials] == [(2, True)] * 2 + [(3, False)] * 3
+    assert found.trials[0].text == "t_3 = 3\nt_4 = 4\n"
+    assert found.outcomes[0] == (0, found.completion, False) and found.outcomes[1:] == found.trials
+    path = tmp_path / "labels.jsonl"
+    label_into(path, [make_program(make_task(num_lines=4), 3)], make_labeller(**options))
+    assert read_labels(path) == [found]
+    with pytest.raises(ValueError, match="keep_completions must be at least 0, got -1"):
+        LabelSettings(keep_completions=-1)
+
+
 def test_a_task_that_only_its_prompt_can_solve_has_a_witness_too():
     [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=1)])
     assert found.last_right == 0 and line_labels(found.mended) == (1, 1, 1, 1)
@@ -269,7 +283,7 @@ def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_p
     card = read_card(path)
     label_into(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
     assert read_card(path) == card
-    options = {"method": "search", "num_completions": 20, "witnesses": True, "seed": 0}
+    options = {"method": "search", "num_completions": 20, "witnesses": True, "keep_completions": 0, "seed": 0}
     assert card["settings"] == options | {"about": {"policy": "p"}}
     assert card["programs"] == 40 and card["classes"]["correct"] == 8
     assert card["spent"]["tokens"] == 3 * card["spent"]["completions"] > 0
@@ -297,8 +311,9 @@ def test_a_file_of_something_else_is_told(tmp_path, text):
         read_labels(path)
 
 
-def test_a_file_without_witnesses_is_read(tmp_path):
+def test_a_file_without_witnesses_and_trials_is_read(tmp_path):
     path = tmp_path / "labels.jsonl"
     label_into(path, [make_program(make_task(), 5)], make_labeller(witnesses=False))
-    path.write_text(path.read_text().replace(', "witness": ""', ""))
+    path.write_text(path.read_text().replace(', "witness": "", "trials": []', ""))
+    assert "witness" not in path.read_text()
     assert read_labels(path)[0].mended is None

@@ -1,0 +1,116 @@
+"""How much does a critic know before its policy has learnt anything? Explained variance against Monte-Carlo values.
+
+    python -m benchmarks.critics --policy runs/cache/supervised-... --prm .../prm --value-model .../value_model
+
+The three folders are those of ``python -m benchmarks.experiment --full``. A state is the prompt or a line end of a
+program that the policy wrote, and its truth the share of ``completions`` programs that pass of those that the policy
+writes from there; noise is taken out (``agents.common.monte_carlo``). A critic is calibrated by an affine map on the
+first programs and measured on them; and on the next ones, after an update of its own, before the policy's first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents import ppo
+from benchmarks.experiment.settings import Cell
+from codegym.sandbox.auto import Backend
+from codegym.synth import FAMILIES
+
+MEASURE = "mc_explained_variance"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured."""
+
+    policy: Path
+    """Folder of the policy."""
+    prm: Path
+    """Folder of the process reward model."""
+    value_model: Path
+    """Folder of the model of values."""
+    family: str = "pipelines"
+    horizons: tuple[int, ...] = (2, 3, 4)
+    seeds: int = 3
+    programs: int = 256
+    """Programs an iteration."""
+    states: int = 256
+    completions: int = 32
+    """Of each state."""
+    sandbox: Backend = "auto"
+    out: Path = Path("runs/critics")
+
+
+def main(options: Options) -> None:
+    """Measure each critic at each length with each seed, and print; what is finished is not done again."""
+    torch.set_num_threads(1)
+    starts = {
+        "from scratch": ("none", None),
+        "the PRM's weights": ("weights", options.prm),
+        "the PRM's scores, distilled": ("distilled", options.prm),
+        "a model of values": ("weights", options.value_model),
+    }
+    rows = [
+        {"horizon": horizon, "critic": name, "found": measure(options, horizon, *start, options.out / f"{horizon}-{n}")}
+        for horizon in options.horizons
+        for n, (name, start) in enumerate(starts.items())
+    ]
+    (options.out / "critics.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    Console().print(table(rows))
+
+
+def measure(
+    options: Options, horizon: int, value_init: Any, scorer: Path | None, folder: Path
+) -> list[tuple[float, float]]:
+    """Explained variance at the start and just before the policy's first update, for each seed."""
+    found = []
+    for seed in range(options.seeds):
+        config = ppo.PPOConfig(
+            policy=options.policy,
+            out=folder / str(seed),
+            line_scorer=None if scorer is None else str(scorer),
+            value_init=value_init,
+            sandbox=options.sandbox,
+            iterations=2,
+            programs=options.programs,
+            max_tokens=Cell(horizon).max_tokens,
+            critic_epochs=2,
+            mc_values=options.completions,
+            mc_states=options.states,
+            seed=seed,
+        )
+        first, second = ppo.train(config, tasks=FAMILIES[options.family](horizon=horizon)).metrics()
+        found.append((first.get(MEASURE, math.nan), second.get(MEASURE, math.nan)))
+    return found
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """A row for each critic at each length."""
+    made = Table()
+    for name in ("lines", "critic starts from", "calibrated", "before the policy's first update"):
+        made.add_column(name, justify="left" if name.startswith("critic") else "right")
+    for row in rows:
+        shown = [spread(values) for values in zip(*row["found"], strict=True)]
+        made.add_row(str(row["horizon"]), row["critic"], *shown)
+    return made
+
+
+def spread(values: Sequence[float]) -> str:
+    """The mean of the seeds, with the smallest and the largest."""
+    return f"{statistics.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
