@@ -190,47 +190,56 @@ each counted as one program. {caution}
 
 
 def in_words(found: Found) -> str:
-    """One sentence for each cell: who was first, and what the labels are worth there."""
+    """A sentence for each cell: who was first, and what the labels are worth there."""
     return "\n".join(f"- {sentence(found, cell)}" for cell in found.cells)
 
 
 def sentence(found: Found, cell: Cell) -> str:
-    """Who needed the fewest programs in a cell, with and without labels."""
-    start = f"**{cell.name}**, of which the start solves {found.start_of(cell)}"
+    """Who needed the fewest programs in a cell; a curriculum is a rival of its own, with and without the PRM."""
     arms = [arm for arm in found.experiment.chosen_arms() if found.of(cell, arm)]
+    alone, mixed = ([arm for arm in arms if arm.curriculum is mixes] for mixes in (False, True))
+    start = f"**{cell.name}**, of which the start solves {found.start_of(cell)}"
+    if not mixed or not alone:
+        return f"{start}: {compared(found, cell, arms)}."
+    without, using = compared(found, cell, alone), compared(found, cell, mixed)
+    return f"{start}. On these tasks alone: {without}. With a curriculum: {using}."
+
+
+def compared(found: Found, cell: Cell, arms: Sequence[Arm]) -> str:
+    """Who of some arms needed the fewest programs, with and without labels."""
     plain = _cheapest(found, cell, [arm for arm in arms if not arm.needs_labels])
     labelled = _cheapest(found, cell, [arm for arm in arms if arm.needs_labels])
     if plain is None and labelled is None:
-        return f"{start}: no arm came to {GOAL:.0%}."
+        return f"no arm came to {GOAL:.0%}"
     if labelled is None:
-        return f"{start}: {_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}."
+        return f"{_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}"
     if plain is None:
-        rivals = [result for arm in arms if not arm.needs_labels for result in found.of(cell, arm)]
-        if not rivals:
-            return f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM was run."
-        budget = min(result["cell"]["iterations"] for result in rivals) * found.experiment.programs
-        return (
-            f"{start}: {_needed(labelled)} besides its labels, and no arm without the PRM came to {GOAL:.0%} in "
-            f"{budget:,}, which is {_compared(budget, labelled[1] + found.cost['completions'])} with the labels."
-        )
+        return f"{_needed(labelled)} besides its labels, and {_without_rival(found, cell, arms, labelled[1])}"
     saved = plain[1] - labelled[1]
     if saved <= 0:
-        return f"{start}: {_needed(plain)}; the PRM saves nothing ({labelled[0]}: {said(labelled[1])})."
+        return f"{_needed(plain)}; the PRM saves nothing ({labelled[0]}: {said(labelled[1])})"
     runs = math.ceil(found.cost["completions"] / saved)
     return (
-        f"{start}: {_needed(labelled)}, {plain[0]} as the best without the PRM {said(plain[1])}; so the labels are "
-        f"paid back by {runs} runs that share them."
+        f"{_needed(labelled)}, {plain[0]} as the best without the PRM {said(plain[1])}; so the labels are paid back by "
+        f"{runs} runs that share them"
     )
+
+
+def _without_rival(found: Found, cell: Cell, arms: Sequence[Arm], price: float) -> str:
+    """What became of the arms without the PRM, none of which came there."""
+    rivals = [result for arm in arms if not arm.needs_labels for result in found.of(cell, arm)]
+    if not rivals:
+        return "no arm without the PRM was run"
+    budget = min(result["cell"]["iterations"] for result in rivals) * found.experiment.programs
+    whole = price + found.cost["completions"]
+    # a budget that was smaller proves nothing
+    than = f"{'more' if budget >= whole else 'less'} than the {said(whole)}"
+    return f"no arm without the PRM came to {GOAL:.0%} in {budget:,}, which is {than} with the labels"
 
 
 def _needed(arm: tuple[str, float] | None) -> str:
     assert arm is not None
     return f"{arm[0]} needed the fewest programs ({said(arm[1])})"
-
-
-def _compared(budget: float, price: float) -> str:
-    """A budget beside what the rival cost in all: one that was smaller proves nothing."""
-    return f"{'more' if budget >= price else 'less'} than the {said(price)}"
 
 
 def _cheapest(found: Found, cell: Cell, arms: Sequence[Arm]) -> tuple[str, float] | None:

@@ -92,6 +92,19 @@ def test_a_cell_in_a_sentence():
     assert sentence(replace(found, results=found.results[2:3]), hard).endswith("no arm came to 50%.")
 
 
+def test_a_curriculum_is_a_rival_of_its_own():
+    cell, names = TWO.cells[0], ("sparse PPO", "both", "curriculum", "curriculum + both")
+    rates = ([0.0, 0.0], [0.5, 0.5], [0.0, 0.6, 0.6], [0.6, 0.6])
+    results = [make_result(cell, *each) for each in zip(names, rates, strict=True)]
+    found = replace(make_found(), experiment=replace(TWO, arms=names), results=results)
+    assert sentence(found, cell) == (
+        "**3 lines**, of which the start solves 0.1. On these tasks alone: both needed the fewest programs (1,024) "
+        "besides its labels, and no arm without the PRM came to 50% in 10,240, which is more than the 6,024 with the "
+        "labels. With a curriculum: curriculum + both needed the fewest programs (1,024), curriculum as the best "
+        "without the PRM 1,536; so the labels are paid back by 10 runs that share them."
+    )
+
+
 def test_a_cell_without_rivals_is_said_to_have_none():
     found = make_found()
     labelled = [result for result in found.results if result["arm"] == "both"]
