@@ -57,10 +57,11 @@ def main(options: Options) -> None:
     """Measure each critic at each length with each seed, and print; what is finished is not done again."""
     torch.set_num_threads(1)
     starts = {
-        "from scratch": ("none", None),
-        "the PRM's weights": ("weights", options.prm),
-        "the PRM's scores, distilled": ("distilled", options.prm),
-        "a model of values": ("weights", options.value_model),
+        "from scratch": ("none", None, 1e-3),
+        "the PRM's weights": ("weights", options.prm, 1e-3),
+        "the PRM's scores, distilled": ("distilled", options.prm, 1e-3),
+        "a model of values": ("weights", options.value_model, 1e-3),
+        "a model of values, smaller steps": ("weights", options.value_model, 1e-4),
     }
     rows = [
         {"horizon": horizon, "critic": name, "found": measure(options, horizon, *start, options.out / f"{horizon}-{n}")}
@@ -72,7 +73,7 @@ def main(options: Options) -> None:
 
 
 def measure(
-    options: Options, horizon: int, value_init: Any, scorer: Path | None, folder: Path
+    options: Options, horizon: int, value_init: Any, scorer: Path | None, learning_rate: float, folder: Path
 ) -> list[tuple[float, float]]:
     """Explained variance at the start and just before the policy's first update, for each seed."""
     found = []
@@ -86,6 +87,7 @@ def measure(
             iterations=2,
             programs=options.programs,
             max_tokens=Cell(horizon).max_tokens,
+            critic_learning_rate=learning_rate,
             critic_epochs=2,
             mc_values=options.completions,
             mc_states=options.states,

@@ -11,6 +11,8 @@ _FAST, _SLOW, _FASTER = {"learning_rate": 3e-4}, {"learning_rate": 1.5e-4}, {"le
 _FADING = {"learning_rate": 3e-4, "shaping_iterations": 12}
 _TRIALS: tuple[Options, ...] = (_FAST, _SLOW, _FASTER)
 _DENSE_TRIALS: tuple[Options, ...] = (_FAST, _SLOW, _FADING)
+_CAREFUL = {"learning_rate": 3e-4, "critic_learning_rate": 1e-4}
+_VALUE_TRIALS: tuple[Options, ...] = (_FAST, _SLOW, _CAREFUL)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ ARMS: tuple[Arm, ...] = (
         curriculum=True,
         trials=_DENSE_TRIALS,
     ),
-    Arm("value model", "PPO whose critic starts from a model of values", value_init="returns"),
+    Arm("value model", "PPO whose critic starts from a model of values", value_init="returns", trials=_VALUE_TRIALS),
 )
 NAMES = tuple(arm.name for arm in ARMS)
 

@@ -24,7 +24,7 @@ def test_every_critic_is_measured_once_and_kept(tmp_path):
     assert all(len(row["found"]) == 2 for row in rows)  # seeds; no program passes, so there is no variance to explain
     logs = {file: file.read_text("utf-8") for file in (tmp_path / "out").rglob("metrics.jsonl")}
     main(options)
-    assert len(logs) == 8 and all(file.read_text("utf-8") == text for file, text in logs.items())
+    assert len(logs) == 10 and all(file.read_text("utf-8") == text for file, text in logs.items())
 
 
 def test_seeds_are_shown_with_their_range():
