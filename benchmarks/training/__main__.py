@@ -39,6 +39,7 @@ class Config:
     """Of PyTorch, all in this process."""
     rounds: int = 5
     end_to_end: end_to_end.Config = end_to_end.Config()  # noqa: RUF009 - a frozen record
+    """Of the whole training runs."""
     out: Path | None = None
 
 

@@ -227,7 +227,7 @@ def test_the_adapter_is_evaluated_on_rows_written_by_hand(trained, rows, tmp_pat
 def test_the_adapter_is_evaluated_on_mbpp(trained, shared_data, tmp_path) -> None:
     out = tmp_path / "out.jsonl"
     tasks = ("--dataset", "mbpp", "--path", shared_data / "mbpp.jsonl", "--limit", 4, "--num-samples", 2)
-    budget = ("--max-new-tokens", 32, "--max-prompt-tokens", 256)
+    budget = ("--max-new-tokens", 32, "--max-prompt-tokens", 512)
     assert (
         command("evaluate", trained.run.folder / "policy", *tasks, *budget, "--sandbox", "process", "--out", out) == 0
     )
