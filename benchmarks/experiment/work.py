@@ -100,6 +100,8 @@ def tuning_rows(runner: Runner) -> list[Result]:
     chosen = experiment.chosen_arms()
     assert len({len(arm.trials) for arm in chosen}) == 1, "arms with unequal numbers of trials"
     arms = [arm for arm in chosen if arm.name not in {row["arm"] for row in known}]
+    if not arms:
+        return known
     todos = [
         runner.todo(experiment.tuning, arm, TUNING_SEED, options, Path("tuning") / f"{_slug(arm.name)}-{number}")
         for arm in arms

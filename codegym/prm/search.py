@@ -43,7 +43,7 @@ class Measured(NamedTuple):
     estimate: Estimate
     passing: Sequence[str]
     """Different programs that pass."""
-    kept: Sequence[tuple[str, bool]] = ()
+    kept: Sequence[tuple[str, bool]]
     """Programs to be kept, and whether they pass."""
 
 
