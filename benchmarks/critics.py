@@ -11,7 +11,6 @@ first programs and measured on them; and on the next ones, after an update of it
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from rich.table import Table
 
 from agents import ppo
 from benchmarks.experiment.settings import Cell
+from benchmarks.spread import Spread
 from codegym.sandbox.auto import Backend
 from codegym.synth import FAMILIES
 
@@ -74,8 +74,11 @@ def main(options: Options) -> None:
 
 def measure(
     options: Options, horizon: int, value_init: Any, scorer: Path | None, learning_rate: float, folder: Path
-) -> list[tuple[float, float]]:
-    """Explained variance at the start and just before the policy's first update, for each seed."""
+) -> list[tuple[float | None, float | None]]:
+    """Explained variance at the start and just before the policy's first update, for each seed.
+
+    None where no program passes: there is no variance to explain then.
+    """
     found = []
     for seed in range(options.seeds):
         config = ppo.PPOConfig(
@@ -94,7 +97,7 @@ def measure(
             seed=seed,
         )
         first, second = ppo.train(config, tasks=FAMILIES[options.family](horizon=horizon)).metrics()
-        found.append((first.get(MEASURE, math.nan), second.get(MEASURE, math.nan)))
+        found.append((first.get(MEASURE), second.get(MEASURE)))
     return found
 
 
@@ -104,14 +107,14 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
     for name in ("lines", "critic starts from", "calibrated", "before the policy's first update"):
         made.add_column(name, justify="left" if name.startswith("critic") else "right")
     for row in rows:
-        shown = [spread(values) for values in zip(*row["found"], strict=True)]
+        shown = [_shown(values) for values in zip(*row["found"], strict=True)]
         made.add_row(str(row["horizon"]), row["critic"], *shown)
     return made
 
 
-def spread(values: Sequence[float]) -> str:
-    """The mean of the seeds, with the smallest and the largest."""
-    return f"{statistics.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+def _shown(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return "none passed" if len(known) < len(values) else Spread.of(known, statistics.mean).show(".2f")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.mixture import Backend
+from benchmarks.spread import Spread
 from codegym import Judge, Task
 from codegym.sandbox.auto import open_sandbox
 from codegym.synth import Arithmetic
@@ -135,9 +136,8 @@ def report(rounds: list[Round], config: Config, console: Console) -> None:
         table.add_column(column, justify="left" if not column else "right")
     for name in ("judging", "generating", "in_turn", "overlapped"):
         seconds = [getattr(each, name) for each in rounds]
-        excess = [each.excess(getattr(each, name)) for each in rounds]
-        shares = f"{statistics.median(excess):+.0%} ({min(excess):+.0%}..{max(excess):+.0%})"
-        table.add_row(name.replace("_", " "), f"{statistics.median(seconds):.2f}", shares)
+        excess = Spread.of([each.excess(getattr(each, name)) for each in rounds])
+        table.add_row(name.replace("_", " "), f"{statistics.median(seconds):.2f}", excess.show("+.0%"))
     console.print(table)
 
 

@@ -23,6 +23,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.spread import Spread
 from codegym.prm.config import TrainConfig
 from codegym.prm.data import read_labels
 from codegym.prm.labels import LabelledProgram, Selection, select
@@ -93,7 +94,7 @@ def table(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
     for name in heads:
         made.add_column(name, justify="left" if name == "selection" else "right")
     for row in rows:
-        cells = [f"{statistics.mean(row[m]):.3f} ({min(row[m]):.3f}..{max(row[m]):.3f})" for m in MEASURES]
+        cells = [Spread.of(row[m], statistics.mean).show(".3f") for m in MEASURES]
         made.add_row(row["selection"], "yes" if row["witnesses"] else "no", f"{row['programs']:,}", *cells)
     return made
 

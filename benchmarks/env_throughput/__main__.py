@@ -32,7 +32,8 @@ from benchmarks.env_throughput.results import Rates, find_goals
 from benchmarks.env_throughput.runners import CLOCKS, Run, open_run, tokenizer
 from benchmarks.env_throughput.settings import LENGTH, LONG, SHORT, Setting, all_settings
 from benchmarks.sandbox.__main__ import describe_machine
-from benchmarks.sandbox.results import Goal, Spread
+from benchmarks.sandbox.results import Goal
+from benchmarks.spread import Spread
 
 MIB = 1 << 20
 SLOTS_HELD = (16, 64, 256, 1024)
@@ -119,7 +120,7 @@ def show(rates: Rates, clock: str, console: Console) -> None:
         spread = Spread.of(found)
         slots, length = (str(setting.slots) if setting.slots else "single"), str(setting.length or "")
         vocabulary = "" if setting.env in ("CartPole", "copy") else setting.vocabulary
-        table.add_row(setting.title, slots, length, vocabulary, spread.show(), f"{1e6 / spread.median:,.2f}")
+        table.add_row(setting.title, slots, length, vocabulary, spread.show(), f"{1e6 / spread.middle:,.2f}")
     console.print(table)
 
 

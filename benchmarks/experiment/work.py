@@ -27,6 +27,10 @@ TUNING = "tuning.json"
 Result = dict[str, Any]
 
 
+class ArmFailedError(Exception):
+    """The process of an arm ended without a result."""
+
+
 @dataclass(frozen=True)
 class Runner:
     """Where things lie, and how many processes there are."""
@@ -41,12 +45,19 @@ class Runner:
     """That the labels took."""
 
     def run_all(self, todos: Sequence[Todo]) -> list[Result]:
-        """Do what is not done yet, several at a time, in the order given."""
+        """Do what is not done yet, several at a time, in the order given.
+
+        One that fails does not keep the others from being done; ``SystemExit`` tells of it after them.
+        """
         with ThreadPoolExecutor(self.processes) as pool:
-            return [*pool.map(self.run, todos)]
+            found = [*pool.map(self._attempt, todos)]
+        failures = [each for each in found if isinstance(each, ArmFailedError)]
+        if failures:
+            raise SystemExit("\n\n".join(map(str, failures)))
+        return [each for each in found if not isinstance(each, ArmFailedError)]
 
     def run(self, todo: Todo) -> Result:
-        """Train one arm in a process of its own, unless its result is there."""
+        """Train one arm in a process of its own, unless its result is there; ``ArmFailedError`` where that fails."""
         out = Path(todo.out)
         file = out / "result.json"
         if not file.exists():
@@ -57,6 +68,13 @@ class Runner:
         rate = result["sampled"]["pass_rate"]
         self.console.print(f"{out.relative_to(self.out)}: pass rate {rate:.3f}", highlight=False)
         return result
+
+    def _attempt(self, todo: Todo) -> Result | ArmFailedError:
+        try:
+            return self.run(todo)
+        except ArmFailedError as error:
+            self.console.print(str(error), style="red", highlight=False, markup=False)
+            return error
 
     def todo(self, cell: Cell, arm: Arm, seed: int, options: Options, folder: Path) -> Todo:
         """One arm in one cell with one seed."""
@@ -145,4 +163,5 @@ def _execute(command: Sequence[str], log: Path) -> None:
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        raise SystemExit(f"an arm failed; the end of {log}:\n" + "\n".join(log.read_text("utf-8").splitlines()[-5:]))
+        end = "\n".join(log.read_text("utf-8").splitlines()[-5:])
+        raise ArmFailedError(f"an arm failed with exit status {done.returncode}; the end of {log}:\n{end}")

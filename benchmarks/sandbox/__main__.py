@@ -28,7 +28,8 @@ from rich.table import Table
 
 from benchmarks.sandbox.contenders import CONTENDERS
 from benchmarks.sandbox.programs import HUMANEVAL, find_rows, read_rows
-from benchmarks.sandbox.results import Measured, Results, Spread, goals
+from benchmarks.sandbox.results import Measured, Results, goals
+from benchmarks.spread import Spread
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,8 +111,8 @@ def show(results: Results, console: Console) -> None:
     for title in ("programs/s", "p50 ms", "p95 ms", "not accepted"):
         table.add_column(title, justify="right")
     for name, measured in results.items():
-        percentiles = [measured.percentile(percent).show(2) for percent in (50, 95)]
-        rate = Spread.of(measured.rates).show(0)
+        percentiles = [measured.percentile(percent).show(".2f") for percent in (50, 95)]
+        rate = Spread.of(measured.rates).show()
         numbers = (str(measured.workers), str(measured.count), rate, *percentiles, str(len(measured.failed)))
         table.add_row(CONTENDERS[name].title, *numbers)
     console.print(table)

@@ -5,22 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A median with the range that it comes from."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> Spread:
-        return cls(statistics.median(values), min(values), max(values))
-
-    def show(self, digits: int = 0, unit: str = "") -> str:
-        low, middle, high = (f"{value:,.{digits}f}" for value in (self.low, self.median, self.high))
-        return f"{middle}{unit} ({low}..{high})"
+from benchmarks.spread import Spread
 
 
 @dataclass(slots=True)
@@ -63,7 +48,7 @@ def ratio(results: Results, above: str, *below: str) -> Spread | None:
 
 
 def goals(results: Results) -> list[Goal]:
-    """What issue 2 asks for, as far as the contenders that it takes were there."""
+    """What is asked of the sandbox, as far as the contenders that it takes were there."""
     found = []
     bare = ("bare-server", "bare-child")
     for name in ("docker", "process"):
@@ -76,13 +61,13 @@ def goals(results: Results) -> list[Goal]:
                 1.7,
             ),
         ]
-        found += [Goal(text, value.show(2), value.median >= least) for text, value, least in wanted if value]
+        found += [Goal(text, value.show(".2f"), value.middle >= least) for text, value, least in wanted if value]
         if name in results:
-            middle = results[name].percentile(50)
-            found.append(Goal(f"{name} p50 under 5 ms", middle.show(2, " ms"), middle.median < 5))
+            latency = results[name].percentile(50)
+            found.append(Goal(f"{name} p50 under 5 ms", latency.show(".2f", " ms"), latency.middle < 5))
         if f"{name}-1" in results:
-            middle = results[f"{name}-1"].percentile(50)
-            found.append(Goal(f"{name} p50 under 5 ms with 1 worker", middle.show(2, " ms"), middle.median < 5))
+            latency = results[f"{name}-1"].percentile(50)
+            found.append(Goal(f"{name} p50 under 5 ms with 1 worker", latency.show(".2f", " ms"), latency.middle < 5))
     return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.spread import Spread
 from benchmarks.training.generation import Measured
 
 GOALS = {"tiny": 3.0, "100m": 1.2}
@@ -31,20 +31,15 @@ def cells(found: Measured, name: str) -> list[str]:
     rates = [found.num_tokens / seconds for seconds in found.seconds[name]]
     wall = ratios(found.seconds, name)
     row = [found.model, str(found.batch_size), found.lengths, str(found.num_threads), name]
-    row += [spread(rates, "{:,.0f}"), spread(wall, "{:.1f}"), spread(ratios(found.cpu_seconds, name), "{:.1f}")]
+    times = Spread.of(wall)
+    row += [Spread.of(rates).show(), times.show(".1f"), Spread.of(ratios(found.cpu_seconds, name)).show(".1f")]
     goal = GOALS[found.model]
-    row.append(("met" if statistics.median(wall) >= goal else "missed") + f" ({goal:g})" if name == "ours" else "")
+    row.append(("met" if times.middle >= goal else "missed") + f" ({goal:g})" if name == "ours" else "")
     # Two operations for each weight and token; attention, which comes on top, is left out.
     shares = [2e-9 * found.num_parameters * rate / peak for rate, peak in zip(rates, found.gflops, strict=True)]
-    return [*row, spread(shares, "{:.0%}"), f"{found.error:.0e}" if name == "ours" else ""]
+    return [*row, Spread.of(shares).show(".0%"), f"{found.error:.0e}" if name == "ours" else ""]
 
 
 def ratios(seconds: dict[str, list[float]], name: str) -> list[float]:
     """How many times as fast as ``model.generate``, round by round."""
     return [theirs / ours for theirs, ours in zip(seconds["generate"], seconds[name], strict=True)]
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Median with its range."""
-    median, low, high = (form.format(value) for value in (statistics.median(values), min(values), max(values)))
-    return f"{median} ({low}..{high})"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.spread import Spread
 from benchmarks.training.end_to_end import Measured
-from benchmarks.training.results import spread
 from benchmarks.training.stages import STAGES
 
 COLUMNS = ("stage", "seconds", "share", "CPU s", "GFLOP", "GFLOP/CPU s", "of matrix rate", "products alone")
@@ -25,7 +25,7 @@ def show(found: Sequence[Measured], load: float, console: Console) -> None:
         for stage in STAGES:
             if stage == "judging" or any(each.seconds[stage]):  # that nobody waits is worth a row
                 table.add_row(*cells(each, stage))
-        table.add_row("all", spread(each.totals, "{:.2f}"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
+        table.add_row("all", Spread.of(each.totals).show(".2f"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
         console.print(table)
         console.print(summary(each), highlight=False)
 
@@ -37,7 +37,7 @@ def cells(found: Measured, stage: str) -> list[str]:
     """
     seconds, cpu_seconds = found.seconds[stage], found.cpu_seconds[stage]
     share = statistics.median(part / whole for part, whole in zip(seconds, found.totals, strict=True))
-    row = [stage, spread(seconds, "{:.3f}"), f"{share:.0%}", f"{statistics.median(cpu_seconds):.3f}"]
+    row = [stage, Spread.of(seconds).show(".3f"), f"{share:.0%}", f"{statistics.median(cpu_seconds):.3f}"]
     if not (gflop := found.gflop.get(stage)):
         return [*row, "", "", "", ""]
     rates = [gflop / cpu for cpu in cpu_seconds]
@@ -50,8 +50,8 @@ def summary(found: Measured) -> str:
     """Programs per second, and the CPU time that the judge takes beside the learner."""
     rates = [found.programs / seconds for seconds in found.totals]
     return (
-        f"{spread(rates, '{:.0f}')} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; "
-        f"CPU time of the boxes {spread(found.judge_cpu_seconds, '{:.2f}')} s an iteration, of the threads that hand "
-        f"programs over {spread(found.thread_cpu_seconds, '{:.2f}')} s; a product of two 1024 x 1024 matrices reaches "
-        f"{spread(found.matrix_rates, '{:.1f}')} GFLOP/CPU s"
+        f"{Spread.of(rates).show()} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; CPU "
+        f"time of the boxes {Spread.of(found.judge_cpu_seconds).show('.2f')} s an iteration, of the threads that hand "
+        f"programs over {Spread.of(found.thread_cpu_seconds).show('.2f')} s; a product of two 1024 x 1024 matrices "
+        f"reaches {Spread.of(found.matrix_rates).show('.1f')} GFLOP/CPU s"
     )

@@ -23,13 +23,13 @@ def rows_of(model: ProcessRewardModel, program: LabelledProgram) -> Iterator[tup
     """Give every outcome of a program as the model reads it, with a target after each token from the prefix on.
 
     The target is +1 where the completion passed and -1 where it did not, so that the expected score is ``2 V - 1``.
+    An outcome is left out whose prefix is longer than the model reads.
     """
     for trial in program.outcomes:
-        lines = _lines(program, trial)
-        start = len(model.encoder.encode(program.prompt, lines[: trial.num_lines]).ids)
-        ids = model.encoder.encode(program.prompt, lines).ids
-        positions = list(range(max(0, start - 1), len(ids)))
-        if positions:
+        ids, ends = model.encoder.encode(program.prompt, _lines(program, trial))
+        state = ends[trial.num_lines - 1] if trial.num_lines else _last_of_prompt(model, program.prompt)
+        if state is not None and ids:
+            positions = list(range(state, len(ids)))
             yield Row(ids, positions), [_target(trial)] * len(positions)
 
 
@@ -45,6 +45,11 @@ def scored(model: ProcessRewardModel, programs: Sequence[LabelledProgram]) -> li
         ScoredProgram(program.task_id, [_target(trial)] * len(scores), scores)
         for (program, trial, _), scores in zip(outcomes, model.score_lines(read), strict=True)
     ]
+
+
+def _last_of_prompt(model: ProcessRewardModel, prompt: str) -> int:
+    """Index of the token that is the state before the first line; the first one of the program for an empty prompt."""
+    return max(0, len(model.encoder.encode(prompt, ()).ids) - 1)
 
 
 def _lines(program: LabelledProgram, trial: Trial) -> list[str]:

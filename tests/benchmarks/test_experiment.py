@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from benchmarks.experiment.price import interval_of_median, median, programs_to,
 from benchmarks.experiment.report import Found, report, sentence, with_interval
 from benchmarks.experiment.settings import ARMS, FULL, QUICK, Cell, Experiment
 from benchmarks.experiment.start import _label_tasks
-from benchmarks.experiment.work import Runner, _order, plan, restore, tune, tuning_row
+from benchmarks.experiment.work import Runner, _execute, _order, plan, restore, tune, tuning_row
 from codegym.synth import FAMILIES, vocabulary
 
 COST = {
@@ -203,6 +204,22 @@ def test_where_budgets_are_equal_arms_without_labels_may_write_what_labels_cost(
     runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True), completions=1_000)
     of = {todo.arm: todo.cell for todo in plan(runner, {arm.name: {} for arm in ARMS}, 1) if todo.cell.equal_budgets}
     assert of["sparse PPO"].iterations == of["curriculum"].iterations == of["dense"].iterations + 4  # of 256 programs
+
+
+def test_an_arm_that_fails_does_not_keep_others_from_being_done(tmp_path, monkeypatch):
+    ran = []
+
+    def run(_, todo):
+        ran.append(todo.arm)
+        if todo.arm == "sparse PPO":
+            _execute([sys.executable, "-c", "print('why'); raise SystemExit(3)"], tmp_path / "log.txt")
+        return {}
+
+    monkeypatch.setattr(Runner, "run", run)
+    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
+    with pytest.raises(SystemExit, match="exit status 3; the end of .*log.txt:\nwhy"):
+        runner.run_all(plan(runner, {arm.name: {} for arm in ARMS}, 1)[: len(ARMS)])
+    assert ran == [arm.name for arm in ARMS]
 
 
 def test_results_that_are_known_are_not_run_again(tmp_path):

@@ -11,7 +11,8 @@ from benchmarks.sandbox.__main__ import Host
 from benchmarks.sandbox.contenders import CONTENDERS
 from benchmarks.sandbox.host import measure_throughput
 from benchmarks.sandbox.programs import find_rows, make_programs, read_rows
-from benchmarks.sandbox.results import Measured, Spread, goals, ratio
+from benchmarks.sandbox.results import Measured, goals, ratio
+from benchmarks.spread import Spread
 
 ROW = {
     "task_id": "Example/0",
