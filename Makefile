@@ -16,7 +16,7 @@ help:
 	@echo 'PYTHON=... names the interpreter for .venv (3.11 or newer), now: $(PYTHON)'
 
 test: check
-	$(BIN)/python -m pytest -q -rs -m alone
+	$(BIN)/python -m pytest -q -rs -m alone tests
 	$(BIN)/python -m pytest -q -rs -m 'not alone' -n 2 --dist loadfile
 
 experiment: $(INSTALLED)
@@ -25,7 +25,7 @@ experiment: $(INSTALLED)
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=auto $(BIN)/mypy
 
 image: $(INSTALLED)
 	$(BIN)/codegym sandbox build
@@ -35,7 +35,8 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	  echo 'codegym needs Python 3.11 or newer; "$(PYTHON)" is not there or is older. Try: make PYTHON=/path/to/python3.11' >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@# Most of the modules are never imported; the others are compiled when they are.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[all,dev]'
 	@touch $@
 
 clean:
