@@ -101,20 +101,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
         return found
     begun = time.perf_counter()
     tasks = _label_tasks(experiment)
-    room = Cell(experiment.label_horizon[1]).max_tokens
-    sampler = PolicySampler(Policy.load(start), room)
-    with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
-        bar = progress.add_task("labels", total=len(tasks))
-        kept = experiment.keep_completions
-        settings = LabelSettings(num_completions=experiment.num_completions, keep_completions=kept)
-        labeller = Labeller(sampler, Judge(boxes, cache_size=1 << 17), settings)
-        programs = label_into(
-            folder / "labels.jsonl",
-            labeller.sample(tasks.values()),
-            labeller,
-            about={"policy": start.name},
-            on_program=lambda _: progress.advance(bar),
-        )
+    programs = _label(experiment, tasks, start, folder / "labels.jsonl", sandbox, console)
     labelled = time.perf_counter() - begun
     spent = read_card(folder / "labels.jsonl")["spent"]  # of all runs, where this one went on with another one's file
     console.print(f"labels: {len(programs)} programs, {spent['completions']} completions, {labelled:.0f} s")
@@ -122,7 +109,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, gate="warn"))
     model.save(folder / "prm")
     trained = time.perf_counter()
-    if kept:
+    if experiment.keep_completions:
         train_prm(model, programs, VALUES)
         model.save(folder / VALUE_MODEL)
     agreed = agreement(programs, lambda program: _oracle(tasks, program))
@@ -141,6 +128,23 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     }
     card.write_text(json.dumps(cost, indent=1) + "\n", encoding="utf-8")
     return cost
+
+
+def _label(
+    experiment: Experiment, tasks: dict[str, Task], start: Path, file: Path, sandbox: Backend, console: Console
+) -> list[LabelledProgram]:
+    sampler = PolicySampler(Policy.load(start), Cell(experiment.label_horizon[1]).max_tokens)
+    settings = LabelSettings(num_completions=experiment.num_completions, keep_completions=experiment.keep_completions)
+    with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
+        bar = progress.add_task("labels", total=len(tasks))
+        labeller = Labeller(sampler, Judge(boxes, cache_size=1 << 17), settings)
+        return label_into(
+            file,
+            labeller.sample(tasks.values()),
+            labeller,
+            about={"policy": start.name},
+            on_program=lambda _: progress.advance(bar),
+        )
 
 
 def _label_tasks(experiment: Experiment) -> dict[str, Task]:
