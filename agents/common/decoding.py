@@ -52,14 +52,19 @@ def pad_left(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Te
 def _prefill(model: Any, tokens: Tensor, padding: Tensor) -> tuple[Any, Tensor]:
     """Run the prompts: the cache, and the logits after the last token, [N, V]."""
     columns = torch.arange(tokens.shape[1], device=tokens.device)
-    options: dict[str, Any] = {}
+    cache = DynamicCache()
+    options: dict[str, Any] = {_cache_name(model): cache}
     if bool(padding.any()):
         options["attention_mask"] = (columns >= padding[:, None]).long()
         options["position_ids"] = (columns - padding[:, None]).clamp(min=0)
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         options["logits_to_keep"] = 1
-    output = model(tokens, past_key_values=DynamicCache(), use_cache=True, **options)
-    return output.past_key_values, output.logits[:, -1]
+    return cache, model(tokens, use_cache=True, **options).logits[:, -1]
+
+
+def _cache_name(model: Any) -> str:
+    """What a model calls its cache: the name has changed within version 5 of ``transformers``."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
@@ -86,18 +91,18 @@ class TransformersDecoder:
         self, model: Any, layers: list[KeysAndValues], padding: Tensor, prompt_length: int, max_tokens: int
     ) -> None:
         self.model, self.layers = model, layers
-        self.cache = Cache(layers=[_Layer(layer) for layer in layers])
+        self.cache = {_cache_name(model): Cache(layers=[_Layer(layer) for layer in layers])}
         self.padding: Tensor | None = padding if bool(padding.any()) else None
         self.columns = torch.arange(prompt_length + max_tokens, device=padding.device)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append a token to each row."""
         length = self.layers[0].length
-        options: dict[str, Any] = {"position_ids": self.columns[None, length : length + 1]}
+        options: dict[str, Any] = self.cache | {"position_ids": self.columns[None, length : length + 1]}
         if self.padding is not None:
             options["position_ids"] = length - self.padding[:, None]
             options["attention_mask"] = (self.columns[: length + 1] >= self.padding[:, None]).long()
-        output = self.model(tokens[:, None], past_key_values=self.cache, use_cache=True, **options)
+        output = self.model(tokens[:, None], use_cache=True, **options)
         logits: Tensor = output.logits[:, -1]
         return logits
 
