@@ -18,21 +18,21 @@ from codegym.sandbox.process import BOX
 
 @dataclass(frozen=True, slots=True)
 class LiveBox:
-    """A box: its first process, which is the examiner, and the servers that this one has started."""
+    """A box: its first process, which is the server, and the forker that this one has started."""
 
-    examiner: psutil.Process
-    servers: list[psutil.Process]
+    server: psutil.Process
+    forker: psutil.Process
     container: str | None
 
     @property
     def staff(self) -> list[psutil.Process]:
         """The processes that are there as long as the box."""
-        return [self.examiner, *self.servers]
+        return [self.server, self.forker]
 
     def programs(self) -> list[psutil.Process]:
         """Processes of programs, zombies included; there are none while the box is idle."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            return [child for child in self.examiner.children(recursive=True) if child not in self.servers]
+            return [child for child in self.server.children(recursive=True) if child != self.forker]
         return []
 
 
@@ -59,14 +59,14 @@ def live_boxes(backend: str) -> list[LiveBox]:
     boxes = []
     for pid, container in firsts.items():
         with contextlib.suppress(psutil.NoSuchProcess):
-            examiner = psutil.Process(pid)
-            if servers := examiner.children():
-                boxes.append(LiveBox(examiner, servers, container))
+            server = psutil.Process(pid)
+            if started := server.children():
+                boxes.append(LiveBox(server, started[0], container))
     return boxes
 
 
 def _first_processes() -> Iterator[int]:
-    """Examiners of process boxes: the first processes of their namespaces, or what was started where there are none."""
+    """Servers of process boxes: the first processes of their namespaces, or what was started where there are none."""
     for started in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess, OSError):
             if str(BOX) in started.cmdline() and (below := started.children()):
@@ -87,7 +87,7 @@ def is_zombie(process: psutil.Process) -> bool:
 def settle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
     """Give boxes time to clean up after the last answer; what is there after it stays there."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(box.programs() or files_inside(box.examiner) for box in boxes):
+    while time.monotonic() < deadline and any(box.programs() or files_inside(box.server) for box in boxes):
         time.sleep(0.01)
 
 

@@ -57,9 +57,9 @@ class Sample:
     wrong: int
     """Verdicts so far that were not the known one."""
     host_mb: float
-    servers_mb: float
-    """Resident memory of the servers of one box together, of that box which has most."""
-    examiner_mb: float
+    server_mb: float
+    """Resident memory of the server that has most."""
+    forker_mb: float
     host_descriptors: int
     box_descriptors: int
     """Of the process that has most."""
@@ -98,14 +98,14 @@ def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -
         seconds,
         wrong,
         psutil.Process().memory_info().rss / MIB,
-        max((sum(server.memory_info().rss for server in box.servers) for box in boxes), default=0) / MIB,
-        max((box.examiner.memory_info().rss for box in boxes), default=0) / MIB,
+        max((box.server.memory_info().rss for box in boxes), default=0) / MIB,
+        max((box.forker.memory_info().rss for box in boxes), default=0) / MIB,
         psutil.Process().num_fds(),
         max((process.num_fds() for box in boxes for process in box.staff), default=0),
         len([process for process in below if process.pid not in needed]),
         len(inside),
         sum(map(is_zombie, {*below, *inside})),
-        sum(files_inside(box.examiner) for box in boxes),
+        sum(files_inside(box.server) for box in boxes),
         len(os.listdir(folder)),
         len(boxes),
     )
@@ -147,7 +147,7 @@ def find_faults(samples: list[Sample], wrong: list[str], left: dict[str, int]) -
     tenth = max(1, len(samples) // 10)
     first, later = samples[:tenth], samples[tenth:]
     faults = [f"{number} {name} left over after closing" for name, number in left.items() if number]
-    for name in ("servers_mb", "examiner_mb", "host_mb"):
+    for name in ("server_mb", "forker_mb", "host_mb"):
         before = max(getattr(sample, name) for sample in first)
         after = max(getattr(sample, name) for sample in later)
         if after > before * (1 + ALLOWED_GROWTH):
@@ -179,7 +179,7 @@ def main(config: Config) -> int:
     show(samples, console)
     faults = find_faults(samples, wrong, left)
     rate = samples[-1].done / samples[-1].seconds
-    grew = ", ".join(f"{name} {growth(samples, f'{name}_mb'):+.1%}" for name in ("servers", "examiner", "host"))
+    grew = ", ".join(f"{name} {growth(samples, f'{name}_mb'):+.1%}" for name in ("server", "forker", "host"))
     console.print(f"{samples[-1].done:,} programs, {rate:.0f}/s; memory after the first tenth: {grew}", highlight=False)
     console.print(f"after closing: {left}", highlight=False)
     console.print(

@@ -18,7 +18,7 @@ import psutil
 from benchmarks.boxes import LiveBox, live_boxes
 from codegym.sandbox.docker import engine, remove
 
-SHARES = {"kill a server": 4, "kill an examiner": 3, "kill a box": 3, "stop a process for a while": 4}
+SHARES = {"kill a forker": 4, "kill a server": 3, "kill a box": 3, "stop a process for a while": 4}
 STOP_SECONDS = (0.5, 7.0)
 PAUSE_SECONDS = (0.05, 0.5)
 
@@ -61,10 +61,10 @@ class Saboteur:
         (what,) = self._random.choices([*SHARES], [*SHARES.values()])
         if self._forever > 0:
             what, self._forever = "stop a process for good", self._forever - 1
-        if what == "kill a server":
-            self._random.choice(box.servers).kill()
-        elif what == "kill an examiner":
-            box.examiner.kill()
+        if what == "kill a forker":
+            box.forker.kill()
+        elif what == "kill a server":
+            box.server.kill()
         elif what == "kill a box":
             _kill(box)
         else:
@@ -87,10 +87,10 @@ def _resume(process: psutil.Process) -> None:
 def _kill(box: LiveBox) -> None:
     if box.container is not None:
         remove(box.container)
-    elif (first := box.examiner.parent()) is not None and first.pid != os.getpid():
+    elif (first := box.server.parent()) is not None and first.pid != os.getpid():
         first.kill()
     else:
-        box.examiner.kill()
+        box.server.kill()
 
 
 def restart_engine() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from benchmarks.sandbox.contenders import Pending, Submit
 from benchmarks.sandbox.programs import Program
 from codegym.datasets.fields import Row
 from codegym.datasets.humaneval import read
@@ -17,39 +19,36 @@ from codegym.task import Task
 
 
 @contextmanager
-def process(workers: int) -> Iterator[Callable[[Program], Future[bool]]]:
+def process(workers: int) -> Iterator[Submit]:
     with _judge(ProcessSandbox(num_workers=workers)) as submit:
         yield submit
 
 
 @contextmanager
-def docker(workers: int) -> Iterator[Callable[[Program], Future[bool]]]:
+def docker(workers: int) -> Iterator[Submit]:
     with _judge(DockerSandbox(num_workers=workers)) as submit:
         yield submit
 
 
 @contextmanager
-def _judge(sandbox: Pool) -> Iterator[Callable[[Program], Future[bool]]]:
+def _judge(sandbox: Pool) -> Iterator[Submit]:
     tasks: dict[int, Task] = {}
     judge = Judge(sandbox, cache_size=0)
 
-    def submit(program: Program) -> Future[bool]:
+    def submit(program: Program) -> Pending:
         if program.number not in tasks:
             tasks[program.number] = read(Row(program.row))
-        return _passed(judge.submit(tasks[program.number], program.completion))
+        return _Passed(judge.submit(tasks[program.number], program.completion))
 
     with sandbox:
         yield submit
 
 
-def _passed(verdict: Future[Verdict]) -> Future[bool]:
-    passed: Future[bool] = Future()
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What the harness waits for."""
 
-    def done(finished: Future[Verdict]) -> None:
-        if (error := finished.exception()) is not None:
-            passed.set_exception(error)
-        else:
-            passed.set_result(finished.result().passed)
+    verdict: Future[Verdict]
 
-    verdict.add_done_callback(done)
-    return passed
+    def result(self) -> bool:
+        return self.verdict.result().passed

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from benchmarks.sandbox.programs import Program
 
-Submit = Callable[[Program], Future[bool]]
+
+class Pending(Protocol):
+    """A program that is being judged."""
+
+    def result(self) -> bool:
+        """Wait; whether it passed."""
+
+
+Submit = Callable[[Program], Pending]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from codegym.sandbox.base import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 OVERHEAD_MB = 256
-"""For the server, the examiner and temporary files, on top of what a program may use."""
+"""For the server, the forker and temporary files, on top of what a program may use."""
 OVERHEAD_PROCESSES = 16
 
 

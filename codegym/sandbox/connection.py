@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import threading
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from codegym.sandbox.box.frames import Stream, pack
 
 GRACE_SECONDS = 15.0
 """How long after the wall limit a box may stay silent before it counts as hung."""
-CACHED_TESTS = 256  # the examiner keeps as many; both forget all of them at once
+CACHED_TESTS = 256  # the server keeps as many; both forget all of them at once
 MIB = 1 << 20
 
 Message = tuple[dict[str, Any], bytes]
@@ -27,26 +26,21 @@ class Diverged(Exception):
 
 
 class Box:
-    """A live box: its server and its examiner, behind one connection each.
+    """A live box, behind one connection.
 
     Requests may be sent ahead; ``receive`` gives the executions in the order of sending. Every method raises
     ``OSError``, ``EOFError`` or ``ValueError`` where the box is dead, silent or not itself.
     """
 
     def __init__(
-        self,
-        server: socket.socket,
-        examiner: socket.socket,
-        kill: Callable[[], None],
-        last_words: Callable[[], str] = str,
+        self, connection: socket.socket, kill: Callable[[], None], last_words: Callable[[], str] = str
     ) -> None:
-        self._server = Stream(server)
-        self._examiner = Stream(examiner)
+        self._stream = Stream(connection)
         self._kill = kill
         self.last_words = last_words
         """What the box wrote to its log, for messages about its death."""
         self._closing = threading.Lock()
-        self._known_tests: set[str] = set()
+        self._known_tests: dict[Examination, int] = {}
         self.num_served = 0
         self.next_look = 0
 
@@ -55,16 +49,16 @@ class Box:
 
         ``cold`` has the program compiled in its own process; ``ahead`` lets the tests put their questions together.
         """
-        self._server.socket.settimeout(GRACE_SECONDS)
-        self._server.socket.sendall(_pack_request(number, request, cold))
-        if isinstance(request.job, Examination):  # second: the examiner reads tests once the server has a program
-            self._examiner.socket.settimeout(GRACE_SECONDS)
-            self._send_tests(number, request, request.job, ahead)
+        header = _header(number, request, cold) | self._job_fields(request.job, ahead)
+        message = pack(header, request.source.encode("utf-8", "surrogatepass"))
+        self._be_patient(request)
+        self._stream.socket.sendall(message)
 
     def receive(self, number: int, request: Request) -> Execution:
         """Wait for the execution of the oldest request that was sent."""
+        self._be_patient(request)
         try:
-            execution = self._receive(number, request)
+            execution = _read_execution(request, self._receive(number))
         except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ValueError(f"an answer that is none: {type(error).__name__}: {error}") from error
         self.num_served += 1
@@ -85,64 +79,62 @@ class Box:
     def interrupt(self) -> None:
         """Have every method that waits for the box fail, from whatever thread.
 
-        The sockets stay open: a thread that is about to wait would find another file under a number that is free.
+        The socket stays open: a thread that is about to wait would find another file under a number that is free.
         """
-        with self._closing:
-            for stream in (self._server, self._examiner):
-                with suppress(OSError):
-                    stream.socket.shutdown(socket.SHUT_RDWR)
+        with self._closing, suppress(OSError):
+            self._stream.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the box, whatever it is doing; for the thread that uses it."""
         self.interrupt()
         with self._closing:
-            self._server.socket.close()
-            self._examiner.socket.close()
+            self._stream.socket.close()
         self._kill()
 
-    def _send_tests(self, number: int, request: Request, job: Examination, ahead: bool) -> None:
-        text = plain.encode([job.setup, list(job.checks), list(job.exports)])
-        key = hashlib.blake2b(text, digest_size=16).hexdigest()
-        header = {
-            "id": number,
-            "tests": key,
-            "wall_seconds": request.limits.wall_seconds,
-            "max_bytes": request.limits.output_mb * MIB,
+    def _be_patient(self, request: Request) -> None:
+        """How long the box may be silent; said only where it changes, since each time is a call of the system."""
+        patience = request.limits.wall_seconds + GRACE_SECONDS
+        if self._stream.socket.gettimeout() != patience:
+            self._stream.socket.settimeout(patience)
+
+    def _job_fields(self, job: Script | Calls | Examination, ahead: bool) -> dict[str, Any]:
+        if isinstance(job, Script):
+            return {"kind": "script", "stdins": job.stdins}
+        if isinstance(job, Calls):
+            calls = [plain.encode(list(arguments)).decode("ascii") for arguments in job.arguments]
+            return {"kind": "calls", "function": job.function, "calls": calls}
+        tests, text = self._tests(job)
+        return {
+            "kind": "examination",
+            "tests": tests,
+            "text": text,
             "attributes": job.attributes,
             "ahead": ahead,
             "stop": job.stop_at_first_failure,
         }
-        known = key in self._known_tests
-        if not known:
-            if len(self._known_tests) >= CACHED_TESTS:
-                self._known_tests.clear()
-            self._known_tests.add(key)
-        self._examiner.send(header, b"" if known else text)
 
-    def _receive(self, number: int, request: Request) -> Execution:
-        patience = request.limits.wall_seconds + GRACE_SECONDS
+    def _tests(self, job: Examination) -> tuple[int, str | None]:
+        """A number for the tests, and their text where the server has not had them yet."""
+        if (number := self._known_tests.get(job)) is not None:
+            return number, None
+        if len(self._known_tests) >= CACHED_TESTS:
+            self._known_tests.clear()
+        number = self._known_tests[job] = len(self._known_tests)
+        return number, plain.encode([job.setup, list(job.checks), list(job.exports)]).decode("ascii")
+
+    def _receive(self, number: int) -> list[Message]:
         messages: list[Message] = []
         while not messages or not messages[-1][0]["last"]:
-            messages.append(self._receive_from(self._server, number, patience))
-        answer = None
-        if isinstance(request.job, Examination):
-            header, answer = self._receive_from(self._examiner, number, patience)
-            if header["diverged"]:
-                raise Diverged
-        return _read_execution(request, messages, answer)
-
-    @staticmethod
-    def _receive_from(stream: Stream, number: int, patience: float) -> Message:
-        stream.socket.settimeout(patience)
-        header, block = stream.receive()
-        if header["id"] != number:
-            raise ValueError(f"the box answered request {header['id']} where {number} was asked")
-        return header, block
+            header, block = self._stream.receive()
+            if header["id"] != number:
+                raise ValueError(f"the box answered request {header['id']} where {number} was asked")
+            messages.append((header, block))
+        return messages
 
 
-def _pack_request(number: int, request: Request, cold: bool) -> bytes:
-    limits, job = request.limits, request.job
-    header: dict[str, Any] = {
+def _header(number: int, request: Request, cold: bool) -> dict[str, Any]:
+    limits = request.limits
+    return {
         "id": number,
         "cold": cold,
         "trace": request.trace_lines,
@@ -154,31 +146,28 @@ def _pack_request(number: int, request: Request, cold: bool) -> bytes:
         "output_bytes": limits.output_mb * MIB,
         "files": limits.temp_mb * MIB,
     }
-    if isinstance(job, Script):
-        header |= {"kind": "script", "stdins": job.stdins}
-    elif isinstance(job, Calls):
-        calls = [plain.encode(list(arguments)).decode("ascii") for arguments in job.arguments]
-        header |= {"kind": "calls", "function": job.function, "calls": calls}
-    else:
-        header |= {"kind": "examination"}
-    return pack(header, request.source.encode("utf-8", "surrogatepass"))
 
 
-def _read_execution(request: Request, messages: list[Message], answer: bytes | None) -> Execution:
+def _read_execution(request: Request, messages: list[Message]) -> Execution:
+    """What the messages of the box say.
+
+    Raises:
+        Diverged: the program has to run again.
+    """
     if (syntax := messages[0][0].get("syntax")) is not None:
         return Execution(syntax_error=_failure(syntax))
     runs: list[Run] = []
     outcomes: tuple[Outcome | None, ...] = ()
-    late_syntax = None
     for header, block in messages:
         run, events = _read_run(header["run"], block, _num_events(request))
+        if (late_syntax := next((rest for kind, *rest in events if kind == "syntax"), None)) is not None:
+            return Execution(syntax_error=_failure(late_syntax))
         runs.append(run)
-        late_syntax = next((_failure(rest) for kind, *rest in events if kind == "syntax"), None)
         outcomes = _call_outcomes(request, events)
-    if late_syntax is not None:
-        return Execution(syntax_error=late_syntax)
-    if answer is not None:
-        outcomes = tuple(_examined(outcome) for outcome in plain.decode(answer))
+    if isinstance(request.job, Examination):
+        if messages[0][0]["diverged"]:
+            raise Diverged
+        outcomes = tuple(_examined(outcome) for outcome in messages[0][0]["outcomes"])
     return Execution(runs=tuple(runs), outcomes=outcomes)
 
 

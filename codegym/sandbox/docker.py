@@ -41,7 +41,7 @@ class DockerSandbox(Pool):
     size, emptied after each program; all capabilities dropped but the five that the forker needs to change
     users, end processes and delete files, and those gone in every program; no-new-privileges; the engine's seccomp
     profile and a second filter below it (no ptrace, no IPC that outlives a process, no namespaces, no mounts, no
-    io_uring or BPF); a user for programs and another for the examiner; memory and process limits by control group;
+    io_uring or BPF); a user for programs and another for the server; memory and process limits by control group;
     limits on CPU time, wall time, file size and output. Containers are labelled, probed with a nonce, recycled, and
     swept when their owner is gone; one whose owner dies ends by itself.
 
@@ -89,18 +89,18 @@ class DockerSandbox(Pool):
                 path = os.path.join(folder, "socket")
                 listener.bind(path)
                 os.chmod(path, 0o666)  # the engine may map users; the nonce is the key
-                listener.listen(2)
+                listener.listen(1)
                 with engine() as client:
                     container = client.containers.run(**self._container(folder, nonce))
                     try:
-                        connections = _accept_both(listener, container, nonce)
+                        connection = _accept(listener, container, nonce)
                     except BaseException:
                         remove(container.id)
                         raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # nothing in the box can reach the host by it from now on
         identity = container.id
-        return Box(connections["server"], connections["examiner"], lambda: remove(identity), lambda: _log(identity))
+        return Box(connection, lambda: remove(identity), lambda: _log(identity))
 
     def _container(self, folder: str, nonce: str) -> dict[str, Any]:
         """Arguments of ``docker run``."""
@@ -111,6 +111,7 @@ class DockerSandbox(Pool):
             "capabilities": CAPABILITIES,
             "socket": f"{_SOCKETS}/socket",
             "nonce": nonce,
+            "box": BOX_PATH,
             "paths": [PACKAGES_PATH],
             "writable": ["/tmp", "/dev/shm"],
             "preload": self._preload,
@@ -207,36 +208,35 @@ def _log(identity: str | None) -> str:
     return ""
 
 
-def _accept_both(listener: socket.socket, container: Any, nonce: str) -> dict[str, socket.socket]:
-    """The two connections of a box: each says who it is, with the nonce."""
-    connections: dict[str, socket.socket] = {}
+def _accept(listener: socket.socket, container: Any, nonce: str) -> socket.socket:
+    """The connection of a box."""
     deadline = time.monotonic() + START_SECONDS
     listener.settimeout(0.5)
-    with contextlib.ExitStack() as accepted:
-        while len(connections) < 2:
-            try:
-                connection = accepted.enter_context(listener.accept()[0])
-            except TimeoutError:
-                container.reload()  # raises where the container has ended, as it is removed then
-                if time.monotonic() > deadline:
-                    words = _log(container.id)
-                    raise SandboxError(f"the container did not connect in {START_SECONDS:.0f} s: {words}") from None
-                continue
-            connections[_role(connection, nonce)] = connection
-        accepted.pop_all()  # both are there: they stay open
-    return connections
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            container.reload()  # raises where the container has ended, as it is removed then
+            if time.monotonic() > deadline:
+                words = _log(container.id)
+                raise SandboxError(f"the container did not connect in {START_SECONDS:.0f} s: {words}") from None
+            continue
+        try:
+            _check_nonce(connection, nonce)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
-def _role(connection: socket.socket, nonce: str) -> str:
-    """What the other end says it is; it proves with the nonce that it is of the box."""
+def _check_nonce(connection: socket.socket, nonce: str) -> None:
+    """The other end proves with the nonce that it is the box."""
     connection.settimeout(5)
     line = b""
     while not line.endswith(b"\n") and len(line) < 100:
         line += connection.recv(1) or b"\n"
-    key, _, role = line.decode("ascii", "replace").strip().partition(" ")
-    if not secrets.compare_digest(key.encode(), nonce.encode()) or role not in ("server", "examiner"):
+    if not secrets.compare_digest(line.strip(), nonce.encode()):
         raise SandboxError("something else than the box connected to its socket")
-    return role
 
 
 def _start_time(pid: int) -> str:

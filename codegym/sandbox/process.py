@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import importlib.util
 import json
 import os
@@ -23,6 +25,8 @@ from codegym.sandbox.connection import Box
 from codegym.sandbox.pool import Pool
 
 BOX = Path(__file__).parent / "box"
+BOX_INSIDE = "/codegym_box"
+"""Where a box that has a root of its own finds itself."""
 LEVELS = ("root", "user", "plain")
 PRELOAD = (
     "typing",
@@ -57,7 +61,7 @@ FLAGS = ("-s", "-S", "-P", "-X", "utf8")
 
 
 def pick_uid() -> int:
-    """A user for programs and, one above, for the examiner; each box its own, since processes are counted by user."""
+    """A user for programs and, one above, for the server; each box its own, since processes are counted by user."""
     return random.SystemRandom().randrange(20_000, 60_000, 2)
 
 
@@ -69,7 +73,7 @@ class ProcessSandbox(Pool):
     private /tmp and /dev/shm of limited size, emptied after each program; no capabilities, no privilege gain, a
     system call filter (no ptrace, no IPC that outlives a process, no namespaces, no mounts, no io_uring or BPF);
     limits on CPU time, wall time, memory of the process tree, processes, file size and output. At "root" each box
-    also has a user of its own for programs and another for the examiner, and a control group for memory where
+    also has a user of its own for programs and another for the server, and a control group for memory where
     control groups can be written; at "user" each program has a process namespace of its own.
 
     Not covered: faults of the kernel itself, which is shared with the host; timing and cache side channels; at
@@ -181,13 +185,19 @@ def _remove_traces(root: str, group: ControlGroup | None) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
+@functools.cache
+def _compile_box() -> None:
+    """Leave the byte code of the box beside it: no box writes it, and compiling takes pages that every fork gets."""
+    compileall.compile_dir(BOX, quiet=2)
+
+
 def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tuple[str, ...]) -> Box:
     """Start one box at a level; it is not probed yet."""
+    _compile_box()
     shown = [(path, f"/codegym_packages/{path.name}") for name in packages for path in _package_paths(name)]
     root = tempfile.mkdtemp(prefix=f"codegym-{os.getpid()}-")
     group = ControlGroup.create(limits)  # None where it may not
-    server, server_end = socket.socketpair()
-    examiner, examiner_end = socket.socketpair()
+    host_end, box_end = socket.socketpair()
     writable = [root] if level == "plain" else ["/tmp", "/dev/shm"]
     settings = {
         "level": level,
@@ -197,8 +207,9 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         "capabilities": CAPABILITIES,
         "root": root,
         "temp_mb": limits.temp_mb,
-        "descriptors": {"server": server_end.fileno(), "examiner": examiner_end.fileno()},
-        "show": [(str(source), target) for source, target in shown],
+        "descriptor": box_end.fileno(),
+        "box": str(BOX) if level == "plain" else BOX_INSIDE,
+        "show": [(str(source), target) for source, target in [(BOX, BOX_INSIDE), *shown]],
         "paths": ["/codegym_packages"] if packages else [],
         "writable": writable,
         "preload": preload,
@@ -211,21 +222,20 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            pass_fds=(server_end.fileno(), examiner_end.fileno()),
+            pass_fds=(box_end.fileno(),),
             env=START_ENVIRONMENT | ({"TMPDIR": root, "HOME": root} if level == "plain" else {}),
             start_new_session=True,
             preexec_fn=group.enter if group else None,
         )
     except (OSError, subprocess.SubprocessError) as error:  # no process to be had, or not in the control group
-        for opened in (server, examiner, log):
+        for opened in (host_end, log):
             opened.close()
         _remove_traces(root, group)
         raise SandboxError(f"a box could not be started: {error}") from error
     finally:
-        server_end.close()
-        examiner_end.close()
+        box_end.close()
     house = _House(process, root, group, log)
-    return Box(server, examiner, house.remove, house.last_words)
+    return Box(host_end, house.remove, house.last_words)
 
 
 def _package_paths(name: str) -> list[Path]:

@@ -29,7 +29,7 @@ def test_a_run_in_which_nothing_changes_has_no_fault():
 
 @pytest.mark.parametrize(
     "last",
-    [{"servers_mb": 21.1}, {"host_descriptors": 13}, {"box_processes": 1}, {"zombies": 1}, {"files": 1}],
+    [{"server_mb": 21.1}, {"host_descriptors": 13}, {"box_processes": 1}, {"zombies": 1}, {"files": 1}],
     ids=lambda last: next(iter(last)),
 )
 def test_growth_and_leftovers_are_faults(last):
@@ -38,7 +38,7 @@ def test_growth_and_leftovers_are_faults(last):
 
 
 def test_growth_of_less_than_five_percent_is_none():
-    assert find_faults(samples(servers_mb=20.9), [], NOTHING_LEFT) == []
+    assert find_faults(samples(server_mb=20.9), [], NOTHING_LEFT) == []
 
 
 def test_what_is_left_over_and_what_is_wrong_are_faults():

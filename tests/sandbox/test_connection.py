@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from codegym.sandbox import connection
 from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Limits, Outcome, Request, Run, Script
 from codegym.sandbox.box.frames import Stream
-from codegym.sandbox.box.plain import PlainError, encode
-from codegym.sandbox.connection import Box, _read_execution, _read_run
+from codegym.sandbox.box.plain import PlainError, decode, encode
+from codegym.sandbox.connection import Box, Diverged, _read_execution, _read_run
 
 SCRIPT = Request("print(1)", Script(("", "")))
 CALLS = Request("def f(x): return x", Calls("f", ((1,), (2,))))
@@ -22,7 +22,7 @@ TESTS = Request("def f(): return 1", Examination("", ("assert f() == 1", "assert
 
 
 def make_run(report: bytes = b"", stdout: bytes = b"", **changes):
-    """What the server says of one process, and the block that comes with it."""
+    """What a box says of one process, and the block that comes with it."""
     run = {"ended": "exited", "status": 0, "cpu": 0.5, "wall": 0.6, "out": len(stdout), "report": len(report)}
     return {"id": 1, "last": True, "run": run | {"lines": None} | changes}, stdout + report
 
@@ -33,14 +33,13 @@ def events(*lines) -> bytes:
 
 @contextlib.contextmanager
 def open_box():
-    """A box whose other side are two streams in this process, and the list that says whether it was killed."""
-    server, server_end = socket.socketpair()
-    examiner, examiner_end = socket.socketpair()
+    """A box whose other side is a stream in this process, and the list that says whether it was killed."""
+    host, server = socket.socketpair()
     killed = []
-    with server_end, examiner_end:
-        box = Box(server, examiner, lambda: killed.append(True))
+    with server:
+        box = Box(host, lambda: killed.append(True))
         try:
-            yield box, Stream(server_end), Stream(examiner_end), killed
+            yield box, Stream(server), killed
         finally:
             box.close()
 
@@ -49,7 +48,7 @@ def open_box():
 
 
 def test_a_request_goes_out_and_an_execution_comes_in():
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         box.send(1, Request("print(2)", Script(("",))))
         header, source = server.receive()
         assert (header["id"], header["kind"], header["stdins"], source) == (1, "script", [""], b"print(2)")
@@ -60,7 +59,7 @@ def test_a_request_goes_out_and_an_execution_comes_in():
 
 
 def test_every_stdin_has_a_run_of_its_own():
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         for number, stdout in enumerate((b"one", b"two")):
             header, block = make_run(stdout=stdout)
             server.send(header | {"last": number == 1}, block)
@@ -68,7 +67,7 @@ def test_every_stdin_has_a_run_of_its_own():
 
 
 def test_source_may_hold_half_characters():
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         box.send(1, Request("'\ud800'", Script(("\udfff",))))
         header, source = server.receive()
         assert source.decode("utf-8", "surrogatepass") == "'\ud800'"
@@ -76,39 +75,40 @@ def test_source_may_hold_half_characters():
 
 
 def test_arguments_that_are_not_plain_are_an_error_before_anything_is_sent():
-    with open_box() as (box, _, _, _), pytest.raises(PlainError, match="not plain data"):
+    with open_box() as (box, _, _), pytest.raises(PlainError, match="not plain data"):
         box.send(1, Request("", Calls("f", ((object(),),))))
 
 
-def test_tests_are_sent_once_and_by_key_after_that():
-    with open_box() as (box, _, examiner, _):
+def test_tests_are_sent_once_and_by_number_after_that():
+    with open_box() as (box, server, _):
         for number in range(3):
             box.send(number, TESTS)
-        (first, text), (second, nothing), (third, _) = (examiner.receive() for _ in range(3))
-        assert len({first["tests"], second["tests"], third["tests"]}) == 1
-        assert text
-        assert nothing == b""
+        headers = [server.receive()[0] for _ in range(3)]
+        assert len({header["tests"] for header in headers}) == 1
+        assert decode(headers[0]["text"].encode()) == ["", ["assert f() == 1", "assert f() == 2"], ["f"]]
+        assert [header["text"] for header in headers[1:]] == [None, None]
 
 
-def test_known_tests_are_forgotten_all_at_once(monkeypatch):
+def test_known_tests_are_forgotten_all_at_once_and_numbers_given_again(monkeypatch):
     monkeypatch.setattr(connection, "CACHED_TESTS", 2)
-    with open_box() as (box, _, examiner, _):
-        blocks = []
-        for number in (1, 2, 1, 3, 1, 3, 2):  # the third different one makes both sides forget
+    with open_box() as (box, server, _):
+        sent = []
+        for number in (1, 2, 1, 3, 1, 3, 2):  # the third different one makes the host forget
             box.send(number, Request("", Examination("", (str(number),), ())))
-            blocks.append(bool(examiner.receive()[1]))
-        assert blocks == [True, True, False, True, True, False, True]
+            header, _ = server.receive()
+            sent.append((header["tests"], header["text"] is not None))
+        assert sent == [(0, True), (1, True), (0, False), (0, True), (1, True), (0, False), (0, True)]
 
 
 def test_answer_to_another_request_is_an_error():
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         server.send(*make_run())
         with pytest.raises(ValueError, match="answered request 1 where 2 was asked"):
             box.receive(2, SCRIPT)
 
 
 def test_closed_box_is_an_error_and_is_killed_whatever_it_does():
-    with open_box() as (box, server, _, killed):
+    with open_box() as (box, server, killed):
         server.socket.close()
         with pytest.raises((EOFError, OSError)):
             box.receive(1, SCRIPT)
@@ -118,22 +118,22 @@ def test_closed_box_is_an_error_and_is_killed_whatever_it_does():
 
 
 def test_interruption_wakes_whoever_waits_and_leaves_closing_to_him():
-    with open_box() as (box, _, _, killed), ThreadPoolExecutor(1) as other:
+    with open_box() as (box, _, killed), ThreadPoolExecutor(1) as other:
         answer = other.submit(box.receive, 1, SCRIPT)
         box.interrupt()
         with pytest.raises((EOFError, OSError)):
             answer.result(10)
-        assert box._server.socket.fileno() >= 0  # a number that is free could be another file's before he looks
+        assert box._stream.socket.fileno() >= 0  # a number that is free could be another file's before he looks
         assert not killed
         box.close()
-        assert box._server.socket.fileno() == -1
+        assert box._stream.socket.fileno() == -1
         assert killed
 
 
 def test_silent_box_is_a_timeout(monkeypatch):
     monkeypatch.setattr(connection, "GRACE_SECONDS", 0.01)
     silent = Request("", Script(("",)), Limits(wall_seconds=0.01))
-    with open_box() as (box, _, _, _), pytest.raises(TimeoutError):
+    with open_box() as (box, _, _), pytest.raises(TimeoutError):
         box.receive(1, silent)
 
 
@@ -141,7 +141,12 @@ def test_silent_box_is_a_timeout(monkeypatch):
 
 
 def read(request, report, **changes):
-    return _read_execution(request, [make_run(report, **changes)], None)
+    return _read_execution(request, [make_run(report, **changes)])
+
+
+def read_tests(outcomes, report=b"", diverged=False):
+    header, block = make_run(report)
+    return _read_execution(TESTS, [(header | {"outcomes": outcomes, "diverged": diverged}, block)])
 
 
 def test_calls_have_an_outcome_each_in_order():
@@ -182,14 +187,13 @@ def test_source_that_was_compiled_in_its_own_process_may_fail_there():
 
 
 def test_source_that_does_not_compile_has_no_runs():
-    execution = _read_execution(SCRIPT, [({"id": 1, "syntax": ["SyntaxError", "bad", 7], "last": True}, b"")], None)
+    execution = _read_execution(SCRIPT, [({"id": 1, "syntax": ["SyntaxError", "bad", 7], "last": True}, b"")])
     assert execution == Execution(syntax_error=Failure("SyntaxError", "bad", 7))
 
 
 def test_examiner_decides_what_held():
-    answer = encode([[True], [False, "AssertionError", "", None], [None, "KeyError", "1", 2], None])
-    execution = _read_execution(TESTS, [make_run(events(["value", 1], ["value", 1]))], answer)
-    assert execution.outcomes == (
+    outcomes = [[True], [False, "AssertionError", "", None], [None, "KeyError", "1", 2], None]
+    assert read_tests(outcomes, events(["value", 1], ["value", 1])).outcomes == (
         Outcome(True),
         Outcome(False, Failure("AssertionError", "")),
         Outcome(None, Failure("KeyError", "1", 2)),
@@ -198,7 +202,12 @@ def test_examiner_decides_what_held():
 
 
 def test_report_of_an_examined_program_makes_no_outcomes():
-    assert read(TESTS, events(["value", True], ["value", True])).outcomes == ()
+    assert read_tests([], events(["value", True], ["value", True])).outcomes == ()
+
+
+def test_a_program_whose_tests_asked_for_something_else_runs_again():
+    with pytest.raises(Diverged):
+        read_tests(None, diverged=True)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +244,8 @@ reports = st.lists(lines, max_size=6).map(b"\n".join)
 
 @given(st.sampled_from([SCRIPT, CALLS, TESTS]), reports, st.binary(max_size=20))
 def test_any_report_of_a_program_is_an_execution(request_, report, stdout):
-    execution = _read_execution(request_, [make_run(report, stdout)], None)
+    header, block = make_run(report, stdout)
+    execution = _read_execution(request_, [(header | {"outcomes": [], "diverged": False}, block)])
     if execution.syntax_error is None:
         assert execution.runs[0].stdout == stdout
         assert len(execution.outcomes) == (2 if request_ is CALLS else 0)
@@ -251,7 +261,9 @@ def test_any_report_gives_at_most_the_events_that_were_asked_for(report):
 
 
 things = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
-names = st.sampled_from(["id", "last", "syntax", "run", "ended", "status", "cpu", "wall", "out", "lines", "diverged"])
+names = st.sampled_from(
+    ["id", "last", "syntax", "run", "ended", "status", "cpu", "wall", "out", "lines", "diverged", "outcomes"]
+)
 header_like = st.recursive(
     things, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6), max_leaves=12
 )
@@ -261,19 +273,17 @@ header_like = st.recursive(
 def test_any_header_is_an_execution_or_a_known_error(request_, headers, run, block):
     """A worker of the pool replaces a box for these errors."""
     genuine, _ = make_run()
-    with open_box() as (box, server, examiner, _):
+    with open_box() as (box, server, _):
         for header in [*headers, genuine | {"run": run}]:
             server.send(header | {"id": 1} if isinstance(header, dict) else header, block)
-        examiner.send({"id": 1, "diverged": False}, block)
         server.socket.shutdown(socket.SHUT_WR)
-        examiner.socket.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ValueError, OSError, EOFError):
+        with contextlib.suppress(ValueError, OSError, EOFError, Diverged):
             assert type(box.receive(1, request_)) is Execution
 
 
 @given(st.dictionaries(names, things, max_size=3))
 def test_any_change_to_a_genuine_header_is_an_execution_or_a_known_error(changes):
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         server.send(*make_run(b"", b"out", **changes))
         server.socket.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ValueError, OSError, EOFError):
@@ -283,24 +293,24 @@ def test_any_change_to_a_genuine_header_is_an_execution_or_a_known_error(changes
 
 @given(st.binary(max_size=100))
 def test_any_bytes_of_the_box_are_a_known_error(data):
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         server.socket.sendall(data)
         server.socket.shutdown(socket.SHUT_WR)
         with pytest.raises((ValueError, OSError, EOFError)):
             box.receive(1, SCRIPT)
 
 
-@pytest.mark.parametrize("answer", [b"", b"x", b"1", b"[1]", b"[[]]", b'[{"r":0}]', encode([[True]] * 3)], ids=repr)
-def test_any_answer_of_the_examiner_is_an_execution_or_a_known_error(answer):
-    with open_box() as (box, server, examiner, _):
-        server.send(*make_run())
-        examiner.send({"id": 1, "diverged": False}, answer)
+@pytest.mark.parametrize("outcomes", [None, 1, "x", [1], [[]], [{"r": 0}], [[True]] * 3, [[[]]], {"a": 1}], ids=repr)
+def test_any_outcomes_are_an_execution_or_a_known_error(outcomes):
+    with open_box() as (box, server, _):
+        header, block = make_run()
+        server.send(header | {"outcomes": outcomes, "diverged": False}, block)
         with contextlib.suppress(ValueError):
             assert type(box.receive(1, TESTS)) is Execution
 
 
 def test_deep_header_is_a_known_error():
-    with open_box() as (box, server, _, _):
+    with open_box() as (box, server, _):
         header = b'{"id":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
         server.socket.sendall(len(header).to_bytes(4, "big") + bytes(4) + header)
         with pytest.raises(ValueError, match="an answer that is none: RecursionError"):

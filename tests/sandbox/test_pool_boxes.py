@@ -96,7 +96,7 @@ def test_killed_boxes_cost_no_verdict():
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
 def test_one_killed_process_of_a_box_costs_no_verdict(place):
-    """The outermost process, then whatever lies inside: examiner, server, forker, the program."""
+    """The outermost process, then whatever lies inside: server, forker, the program."""
     with open_sandbox(num_workers=1) as (sandbox, processes):
         futures = [sandbox.submit(script(SLOW.format(number))) for number in range(20)]
         wait_until(lambda: sum(future.done() for future in futures) >= 5)

@@ -7,15 +7,16 @@ so no object of the candidate's ever sees an expected value or decides equality.
 from __future__ import annotations
 
 import builtins
+import marshal
 import select
-import socket
 import struct
+from _socket import SHUT_WR, socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import plain
-from .candidate import CALL, DONE, RAISED
+from .answering import DONE, MARSHAL, RAISED, framed
 
 MAX_AHEAD_BYTES = 32768
 """Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
@@ -23,7 +24,10 @@ MAX_PATIENCE_MS = 50
 """Answers may fill the socket: then they have to be read before the candidate is through."""
 TOLD = "told_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
-_LENGTH = struct.Struct(">I")
+_HEAD = struct.Struct("<cI")
+"""Of a message: a letter and a length."""
+LIST, CALL = b"[", b"(\3\0\0\0"
+"""How a marshalled list begins, and a marshalled tuple of three, which is a call."""
 _NEVER_RAISED = (StopIteration, StopAsyncIteration)  # these would end a test's loop early, as if it were through
 
 
@@ -42,47 +46,68 @@ class Channel:
     message, so that nobody waits for the other at each call; where the tests ask anything else, ``Diverged`` is raised.
     """
 
-    def __init__(self, connection: socket.socket, max_bytes: int, attributes: bool, ahead: list[bytes]) -> None:
+    def __init__(self, connection: socket, max_bytes: int, attributes: bool, ahead: list[bytes]) -> None:
         self.connection = connection
         self.max_bytes = max_bytes
         self.attributes = attributes
         self.remotes: dict[int, Remote] = {}
         self.questions: list[bytes] = []
         self._ahead = ahead
-        self._waiting = b""
-        if ahead:
-            self._send(b"".join(map(_framed, ahead)))
-            self._wait_for_all()
+        self._waiting, self._place = b"", 0
+        if ahead:  # there is room for them, although nobody reads yet
+            self.connection.sendall(_message(ahead))
+            self.connection.shutdown(SHUT_WR)
+
+    def close(self) -> None:
+        """Let the candidate go."""
+        self.connection.close()
 
     def ready(self) -> bool:
         """Wait for the module code to end; False where it raised."""
+        if self._ahead:
+            self._wait_for_all()
         return self._receive() == DONE
 
-    def call(self, handle: int, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Call a function of the candidate's; raises what it raised, changes arguments that it changed."""
-        named = plain.encode(keywords, _number) if keywords else b""
-        value, _, changed = self._ask(
-            CALL + b"%d\n%b\n%b" % (handle, plain.encode(arguments, _number), named)
-        ).partition(b"\n")
-        if changed:
-            _change_in_place(arguments, plain.decode(changed, self.remote))
-        return plain.decode(value, self.remote)
+    def name(self, name: str) -> Any:
+        """What has this name in the program; raises where nothing has."""
+        return self._ask(marshal.dumps(name, MARSHAL))
+
+    def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Call an object of the candidate's; raises what it raised, changes arguments that it changed."""
+        return self._ask(self._call(remote, arguments, keywords), arguments)
 
     def ask(self, operation: str, *operands: Any) -> Any:
         """Have another operation done in the candidate's process; raises what it raised."""
-        return plain.decode(self._ask(plain.encode([operation, *operands], _number)), self.remote)
+        return self._ask(_plain([operation, *operands]))
 
-    def _ask(self, question: bytes) -> bytes:
+    def _call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> bytes:
+        try:
+            question = CALL + marshal.dumps(_number(remote), MARSHAL) + marshal.dumps(arguments, MARSHAL)
+            question += marshal.dumps(keywords, MARSHAL)
+        except ValueError:
+            return _plain(["call", remote, arguments, keywords])
+        # What was asked before needs no second look: marshalling hides the type of nothing but buffers.
+        if question == self._foreseen() or _is_exact(arguments) and _is_exact(keywords):
+            return question
+        return _plain(["call", remote, arguments, keywords])
+
+    def _foreseen(self) -> bytes | None:
         number = len(self.questions)
-        self.questions.append(question)
+        return self._ahead[number] if number < len(self._ahead) else None
+
+    def _ask(self, question: bytes, arguments: list[Any] | None = None) -> Any:
         if not self._ahead:
-            self._send(_framed(question))
-        elif self._ahead[number : number + 1] != [question]:
+            self._send(_message([question]))
+        elif question != self._foreseen():
             raise Diverged
+        self.questions.append(question)
         answer = self._receive()
         if answer.startswith(RAISED):
             raise _exception(*plain.decode(answer[1:]))
-        return answer[1:]
+        value, _, changed = answer[1:].partition(b"\n")
+        if changed and arguments is not None:
+            _change_in_place(arguments, plain.decode(changed, self.remote))
+        return plain.decode(value, self.remote)
 
     def remote(self, number: int) -> Remote:
         """The stand-in of the candidate's object with this number; always the same one."""
@@ -92,7 +117,6 @@ class Channel:
 
     def _wait_for_all(self) -> None:
         """Sleep until the candidate has no more to say: being woken for each answer costs both sides more than it."""
-        self.connection.shutdown(socket.SHUT_WR)
         poll = select.poll()
         poll.register(self.connection, select.POLLRDHUP)
         poll.poll(MAX_PATIENCE_MS)
@@ -104,17 +128,41 @@ class Channel:
             raise CandidateGone from None
 
     def _receive(self) -> bytes:
-        """The next answer."""
-        while len(self._waiting) < 4 or len(self._waiting) < 4 + (length := _LENGTH.unpack_from(self._waiting)[0]):
-            if len(self._waiting) > self.max_bytes or not (more := self.connection.recv(1 << 16)):
+        """The next answer; a head that the candidate has made itself says nothing better."""
+        while True:
+            waiting, start = self._waiting, self._place + _HEAD.size
+            if len(waiting) >= start:
+                end: int = start + _HEAD.unpack_from(waiting, self._place)[1]
+                if len(waiting) >= end:
+                    self._place = end
+                    return waiting[start:end]
+            if len(waiting) - self._place > self.max_bytes or not (more := self.connection.recv(1 << 16)):
                 raise CandidateGone
-            self._waiting += more
-        answer, self._waiting = self._waiting[4 : 4 + length], self._waiting[4 + length :]
-        return answer
+            self._waiting, self._place = waiting[self._place :] + more, 0
 
 
-def _framed(message: bytes) -> bytes:
-    return _LENGTH.pack(len(message)) + message
+def _message(questions: list[bytes]) -> bytes:
+    """Questions in one message: a marshalled list, made of its marshalled items."""
+    return framed(LIST + len(questions).to_bytes(4, "little") + b"".join(questions))
+
+
+def _plain(question: list[Any]) -> bytes:
+    return marshal.dumps(plain.encode(question, _number), MARSHAL)
+
+
+_SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether all of it is of the builtin types that marshalling gives back as they are."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is dict:
+        return _is_exact([*value]) and _is_exact([*value.values()])
+    if kind not in (list, tuple, set, frozenset):
+        return False
+    return _SCALARS.issuperset(map(type, value)) or all(map(_is_exact, value))
 
 
 class Remote:
@@ -131,7 +179,7 @@ class Remote:
         object.__setattr__(self, "_handle", number)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: D102
-        return self._channel.call(self._handle, [*arguments], keywords)
+        return self._channel.call(self, [*arguments], keywords)
 
     def __getattr__(self, name: str) -> Any:
         if not self._channel.attributes:
@@ -212,14 +260,36 @@ def _change_in_place(arguments: list[Any], after: list[Any]) -> None:
 
 
 class Rehearsal(Channel):
-    """A channel to nobody: it notes what is asked, and every call fails."""
+    """A channel to nobody: it notes what is asked. ``answer`` gives the value of every call, or raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Callable[[], Any]) -> None:
         self.questions = []
         self.remotes = {}
+        self._ahead = []
+        self._answer = answer
 
-    def _ask(self, question: bytes) -> bytes:
+    def _ask(self, question: bytes, arguments: list[Any] | None = None) -> Any:
         self.questions.append(question)
-        if question.startswith(CALL) or len(self.questions) > MAX_AHEAD_BYTES:
-            raise RuntimeError("nobody answers at a rehearsal")
-        return plain.encode(self.remote(len(self.remotes)), _number)
+        if len(self.questions) > MAX_AHEAD_BYTES:
+            raise CandidateGone
+        is_call = question.startswith(CALL) or b'["call"' in question[:16]
+        return self._answer() if is_call else self.remote(len(self.remotes))
+
+
+def refuse() -> Any:
+    """The answer of a program whose every call fails."""
+    raise RuntimeError("nobody answers at a rehearsal")
+
+
+class Agreeable:
+    """An answer that tells nothing and is right whatever it is compared with."""
+
+    def _agree(self, *_: object) -> bool:
+        return True
+
+    def _itself(self, *_: object) -> Agreeable:
+        return self
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _agree
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __abs__ = __round__ = _itself
+    __hash__ = None  # type: ignore[assignment]

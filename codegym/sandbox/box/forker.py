@@ -5,130 +5,202 @@ there are none, nothing of the program is left. All it ever reads itself are num
 that only the fork opens, so the memory that a program inherits holds nothing of any program before it.
 
 A fork starts with the forker's page tables and copies each page that either of the two writes to, if only to count a
-reference: that is most of what a program costs. So little is loaded here, and little is done for each program.
+reference: that is most of what a program costs. So it is an interpreter of its own in which little is loaded, and
+little is done in it while a program runs.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import marshal
 import os
-import posix
 import random
 import resource
+import select
 import signal
 import site
-import socket
 import sys
 import time
 import warnings
+from _socket import CMSG_SPACE, socket  # the module "socket" would make each fork dearer
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from math import ceil
+from typing import Any, NamedTuple
 
-from . import candidate, confine, files, warm, watch
+from . import candidate, cleaning, warm, watch
+from .program import FILENAME
+from .protocol import MESSAGE_BYTES, PLACES, Limits
 
-ROOM_FOR_DESCRIPTORS = socket.CMSG_SPACE(4 * len(files.PLACES))
+PROCESS_FD = PLACES[-1] + 1
+"""What the forker opens next when a process has its files: the process."""
+SERVER_FD, EVENTS_FD, LOG_FD = range(64, 67)
+"""What belongs to the forker alone."""
+FIRST_LOOK_SECONDS = 0.1
 SWEEP_SECONDS = 10
 
 
 class Settings(NamedTuple):
     """What is the same for every program of a box."""
 
+    server: int
+    """Descriptor of the connection to the server."""
     uid: int | None
     """Programs run as this user; None where the box has only one."""
     own_namespace: bool
     """Each program gets a process namespace, since it has the user of the box."""
-    preload: tuple[str, ...]
     memory_events: int | None
     """Descriptor of the file in which the control group counts its out-of-memory kills."""
-    writable: tuple[str, ...]
+    writable: list[str]
     """Where programs can write; emptied after each."""
-    below: list[bool]
-    """Not empty below the forker: there modules get done what they want done at forks."""
 
 
 class Forker:
     """Runs one process after another for the server, until that closes the connection."""
 
-    def __init__(self, server: socket.socket, settings: Settings) -> None:
-        self.server = server
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.watcher = watch.Watcher(settings.memory_events is not None)
+        self._server = _arrange(settings)
+        self._poll = select.poll()
+        self._poll.register(SERVER_FD, select.POLLRDHUP)  # nobody waits for the program any more
+        self._poll.register(PROCESS_FD, select.POLLIN)
+        self._watcher = watch.Watcher(self._poll, PROCESS_FD, None if settings.memory_events is None else EVENTS_FD)
         # An empty directory is one whose file system has as many free files as at the start: cheaper than looking in.
-        self.free_files = [(directory, os.statvfs(directory).f_ffree) for directory in settings.writable]
+        self._free_files = [(directory, os.statvfs(directory).f_ffree) for directory in settings.writable]
+        # What modules want done at forks is for the forks of programs: done here it costs more than the fork.
+        self._hooks = _hooks_at_forks()
+        self._hooks_of_programs = [*self._hooks]
+        self._hooks.clear()
+        self._confine: Any = None
+        if settings.uid is None:
+            self._confine = importlib.import_module(".confine", __package__)  # for no one else: it takes pages
 
     def serve(self) -> None:
         """Run processes until the end of the stream; their files come with the limits and arrive in their places."""
-        fork = confine.fork_into_namespace if self.settings.own_namespace else os.fork
-        become, wait = candidate.become, self.watcher.wait
+        fork: Callable[[], int] = os.fork
+        if self.settings.own_namespace:
+            fork = self._confine.fork_into_namespace
+        receive, open_process, poll = self._server.recvmsg, os.pidfd_open, self._poll.poll
+        become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(PLACES))
         known = b""
-        while message := self.server.recvmsg(watch.LIMITS.size, ROOM_FOR_DESCRIPTORS)[0]:
+        while message := receive(MESSAGE_BYTES, room)[0]:
             if message != known:  # mostly they are those of the program before
-                known, limits = message, watch.Limits(*watch.LIMITS.unpack(message))
-                steps, num_lines = self._steps(limits), limits.lines
+                known, limits = message, Limits(*marshal.loads(message))
+                steps, first_look = self._steps(limits), _first_look(limits)
+            started = monotonic()
             pid = fork()
             if pid == 0:
-                become(steps, num_lines)
-            result = wait(pid, limits)
-            files.free()
+                become(steps, limits.lines)
+            # Until the program has ended, every page that is written to is copied: so nothing but this is done.
+            place = open_process(pid)
+            events = poll(first_look)
+            if place != PROCESS_FD:  # all below are taken
+                os._exit(72)  # the host replaces the box
+            end = self._watcher.end(pid, limits, started, events)
             self._sweep()
-            self.server.send(result)
+            self._server.send(marshal.dumps(end))
 
-    def _steps(self, limits: watch.Limits) -> candidate.Steps:
+    def _steps(self, limits: Limits) -> candidate.Steps:
         """By which a fork gives up everything but what belongs to its program."""
         uid = self.settings.uid
         ids = (uid, uid, uid)
         return [
-            (os.setsid, ()),  # kill(0) reaches a process group across namespaces: not the one of the server
-            (os.dup2, (files.NULL_FD, 2)),
-            (os.closerange, (files.CHANNEL_FD + 1, 1 << 16)),
-            *((resource.setrlimit, limit) for limit in watch.kernel_limits(limits)),
-            *([(confine.drop_capabilities, ((),))] if uid is None else [(os.setresgid, ids), (os.setresuid, ids)]),
-            (self.settings.below.append, (True,)),
+            (os.setpgid, (0, 0)),  # kill(0) reaches a process group across namespaces: not the one of the server
+            (os.closerange, (PROCESS_FD, 1 << 16)),
+            *((resource.setrlimit, limit) for limit in kernel_limits(limits)),
+            *(
+                [(self._confine.drop_capabilities, ((),))]
+                if uid is None
+                else [(os.setresgid, ids), (os.setresuid, ids)]
+            ),
+            (self._hooks.extend, (self._hooks_of_programs,)),
         ]
 
     def _sweep(self) -> None:
-        """Kill what the program left alive, reap it, and empty the directories it could write to."""
+        """Kill what the program left alive, reap it, close its files and empty the directories it could write to."""
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-            self._kill_all()
+            _kill_all()
         except ChildProcessError:
             pass  # no child at all: nothing of the program is left
-        for directory, num_free in self.free_files:
+        os.closerange(0, PROCESS_FD + 1)
+        for directory, num_free in self._free_files:
             if os.statvfs(directory).f_ffree != num_free:
-                files.empty(directory)
-
-    def _kill_all(self) -> None:
-        """Stop everything first, so that a fork bomb cannot outrun the killing, then kill and reap."""
-        deadline = time.monotonic() + SWEEP_SECONDS
-        while time.monotonic() < deadline:
-            for signum in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in self.watcher.descendants():
-                    watch.send_signal(pid, signum)
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return
-            time.sleep(0.001)
-        os._exit(70)  # the host replaces a box that cannot be cleaned
+                cleaning.empty(directory)
 
 
-def serve(server: socket.socket, settings: Settings) -> None:
+def _first_look(limits: Limits) -> float:
+    return 1000 * min(FIRST_LOOK_SECONDS, limits.wall)
+
+
+def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
+    """Limits that the kernel enforces on every process of the tree."""
+    seconds = ceil(limits.cpu) + 1  # the watcher kills earlier and counts the whole tree
+    return [
+        (resource.RLIMIT_CPU, (seconds, seconds + 1)),
+        (resource.RLIMIT_DATA, (limits.memory, limits.memory)),
+        (resource.RLIMIT_FSIZE, (limits.files, limits.files)),
+        (resource.RLIMIT_NPROC, (limits.processes, limits.processes)),
+    ]
+
+
+def _kill_all() -> None:
+    """Stop everything first, so that a fork bomb cannot outrun the killing, then kill and reap."""
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while time.monotonic() < deadline:
+        for signum in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in watch.descendants():
+                watch.send_signal(pid, signum)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.001)
+    os._exit(70)  # the host replaces a box that cannot be cleaned
+
+
+def _arrange(settings: Settings) -> socket:
+    """Move what the forker keeps to high numbers, so that files which come in arrive where a process looks for them."""
+    kept = {SERVER_FD: settings.server, LOG_FD: 2}
+    if settings.memory_events is not None:
+        kept[EVENTS_FD] = settings.memory_events
+    for place, descriptor in kept.items():
+        os.dup2(descriptor, place, inheritable=False)
+    os.closerange(0, SERVER_FD)
+    return socket(fileno=SERVER_FD)
+
+
+def _hooks_at_forks() -> list[Callable[[], object]]:
+    """The interpreter's own list of what is done in a child after a fork: whatever is in it is done."""
+
+    def marker() -> None:
+        pass
+
+    os.register_at_fork(after_in_child=marker)
+    hooks: list[Any] = next(holder for holder in gc.get_referrers(marker) if type(holder) is list)
+    hooks.remove(marker)
+    return hooks
+
+
+def serve(settings: Settings) -> None:
     """Get warm, then serve until the server is gone."""
     warnings.simplefilter("ignore")
     for setter in (site.setquit, site.sethelper, site.setcopyright):
         setter()  # "exit" and "quit", which "-S" leaves out
-    for name in settings.preload:
-        importlib.import_module(name)
-    os.register_at_fork = posix.register_at_fork
     warm.warm_up()
     random.seed(0)
-    sys.argv[:] = [candidate.FILENAME]
-    forker = Forker(files.arrange(server, settings.memory_events), settings)
+    sys.argv[:] = [FILENAME]
+    forker = Forker(settings)
     gc.collect()
     gc.freeze()
-    with suppress(EOFError, OSError):
-        forker.serve()
+    bytes(1 << 16)
+    try:
+        with suppress(EOFError, OSError):
+            forker.serve()
+    except BaseException as error:
+        traceback = importlib.import_module("traceback")
+        os.write(LOG_FD, "".join(traceback.format_exception(error)).encode())
     os._exit(0)

@@ -10,6 +10,7 @@ from typing import Any
 MAX_BYTES = 1 << 30
 _LENGTHS = struct.Struct(">II")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+_DECODER = json.JSONDecoder()
 
 
 def pack(header: Any, block: bytes = b"") -> bytes:
@@ -39,7 +40,10 @@ class Stream:
         header_length, block_length = _LENGTHS.unpack(self._take(_LENGTHS.size))
         if header_length + block_length > MAX_BYTES:
             raise ValueError(f"a message of {header_length + block_length:,} bytes is over the limit")
-        header = json.loads(self._take(header_length))
+        text = self._take(header_length).decode("utf-8")
+        header, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise ValueError("a message with more than one header")
         return header, self._take(block_length)
 
     def _take(self, count: int) -> bytes:

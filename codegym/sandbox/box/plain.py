@@ -22,6 +22,7 @@ MAX_NODES = 4_000_000
 TAG_NODES = 4  # a tag costs as much memory as several plain values
 MAX_EQUAL_HASHES = 256
 BIG = 1 << 4096  # well below 4,300 decimal digits, where int() and str() of the standard library refuse
+_SMALL = -BIG
 
 _ATOMS = frozenset({NoneType, bool, float, str})
 _NUMBERS = frozenset({int})
@@ -86,7 +87,7 @@ def _pack(value: Any, refer: Refer | None, depth: int) -> Any:
     if kind in _ATOMS:
         return value
     if kind is int:
-        return value if -BIG < value < BIG else {"i": hex(value)}
+        return value if _SMALL < value < BIG else {"i": hex(value)}
     if depth > MAX_DEPTH:
         raise PlainError(f"nested deeper than {MAX_DEPTH} levels")
     if kind is list:
@@ -107,7 +108,7 @@ def _pack_all(values: Iterable[Any], refer: Refer | None, depth: int) -> list[An
     """Pack a sequence; runs of atoms and of moderate numbers are passed on as they are, at the speed of C."""
     items = [*values]
     kinds = {*map(type, items)}
-    if kinds <= _ATOMS or (kinds == _NUMBERS and min(items) > -BIG and max(items) < BIG):
+    if kinds <= _ATOMS or (kinds == _NUMBERS and min(items) > _SMALL and max(items) < BIG):
         return items
     return [_pack(item, refer, depth + 1) for item in items]
 

@@ -1,99 +1,139 @@
-"""The server of a box: takes programs from the host, compiles them, has them run by the forker, sends back what came.
+"""The server of a box: takes programs from the host, compiles them, has them run and examined, sends back what came.
 
-It is the only process of the box that holds the text of a program outside that program's own process, and no program
-descends from it: what one program says can never be found in the memory of the next.
+It is the only process of the box that holds a program's text or an author's tests outside the program's own process,
+and no program descends from it: what is in its memory can never be found in a program's.
 """
 
 from __future__ import annotations
 
 import gc
+import marshal
 import os
+import select
 import signal
-import socket
+import struct
 import warnings
-from contextlib import nullcontext, suppress
+from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair  # as they are, without the shell around them
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
-from .candidate import compile_program
+from .channel import Channel
+from .examiner import Examiner
 from .files import Files
 from .frames import Stream
-from .watch import ENDS, LIMITS, RESULT
+from .program import compile_program
+from .protocol import ENDS, MESSAGE_BYTES, PLACES, End, Limits
 
 OUTPUT_PARTS = 4
 """All processes of one request together may print this many times the limit of one."""
 COMPILE_SECONDS = 2.0
 COMPILE_CHARACTERS = 65536
 """Longer programs are compiled in their own process, under its limits; so are those that killed a server."""
+NULL_FD = 0
+"""Where this process has /dev/null."""
+
+_LIMITS = Limits._fields[:-2]
+_DESCRIPTORS = struct.Struct(f"{len(PLACES)}i")
+
+Request = dict[str, Any]
 
 
 class Server:
     """Serves programs, one after another, until the host closes the connection."""
 
-    def __init__(self, host: Stream, forker: socket.socket, examiner: socket.socket) -> None:
+    def __init__(self, host: Stream, forker: socket) -> None:
         self.host = host
         self.forker = forker
-        self.examiner = examiner
+        self.examiner = Examiner()
+        self._forker_or_end = select.poll()
+        self._forker_or_end.register(forker, select.POLLIN)
+        self._forker_or_end.register(host.socket, select.POLLRDHUP)
 
     def serve(self) -> None:
         """Read requests until the end of the stream."""
         while True:
-            header, block = self.host.receive()
-            self._run(header, block.decode("utf-8", "surrogatepass"))
-
-    def _run(self, request: dict[str, Any], source: str) -> None:
-        """One message to the host for each process, the last one marked."""
-        cold = request["cold"] or len(source) > COMPILE_CHARACTERS
-        code: CodeType | str | list[Any] = source if cold else _compile(source)
-        if isinstance(code, list):
+            request, block = self.host.receive()
+            source = block.decode("utf-8", "surrogatepass")
             if request["kind"] == "examination":
-                self.examiner.sendall(b"-")
-            self.host.send({"id": request["id"], "syntax": code, "last": True})
+                self._examine(request, source)
+            else:
+                self._run(request, source)
+
+    def _examine(self, request: Request, source: str) -> None:
+        tests = self.examiner.tests(request["tests"], request["text"])
+        job = self._job(request, source)
+        if job is None:
             return
-        num_lines = source.count("\n") + source.count("\r") + 1 if request["trace"] else 0
-        job = (code, request["kind"], request["first_line"], request.get("function"), request.get("calls"))
-        stdins = request.get("stdins", [""])
+        stop, output_bytes = request["stop"], request["output_bytes"]
+        ahead = tests.questions if request["ahead"] and not stop else []
+        ours, theirs = socketpair()
+        channel = Channel(ours, output_bytes, request["attributes"], ahead)
+        files = Files(job, None, _num_lines(request, source))
+        self._start(request, files, output_bytes, theirs.fileno())
+        theirs.close()
+        outcomes = self.examiner.examine(channel, tests, stop, request["wall"])
+        run, block = self._finish(files, output_bytes)
+        self._answer(request, block, run=run, outcomes=outcomes, diverged=outcomes is None)
+
+    def _run(self, request: Request, source: str) -> None:
+        """One message to the host for each process, the last one marked."""
+        job = self._job(request, source)
+        if job is None:
+            return
+        stdins = request.get("stdins", [None])
         room = OUTPUT_PARTS * request["output_bytes"]
         for number, stdin in enumerate(stdins, 1):
-            files = Files(job, stdin, num_lines)
-            run, block = self._run_process(request, files, min(room, request["output_bytes"]))
+            files = Files(job, stdin, _num_lines(request, source))
+            output_bytes = min(room, request["output_bytes"])
+            self._start(request, files, output_bytes)
+            run, block = self._finish(files, output_bytes)
             room -= len(block)
             last = run["ended"] in ("timeout", "memory", "output") or number == len(stdins)
-            self.host.send({"id": request["id"], "run": run, "last": last}, block)
+            self._answer(request, block, run=run, last=last)
             if last:
                 return
 
-    def _run_process(self, request: dict[str, Any], files: Files, output_bytes: int) -> tuple[dict[str, Any], bytes]:
-        """Have one process run; gives what it was like, and its output and report as one block."""
-        limits = [request[name] for name in ("cpu", "wall", "memory", "processes", "files")]
-        message = LIMITS.pack(*limits, output_bytes, files.num_lines)
-        with self._channel(request["kind"]) as channel:
-            descriptors = files.descriptors(None if channel is None else channel.fileno())
-            socket.send_fds(self.forker, [message], descriptors)
-        reply = self.forker.recv(RESULT.size)
-        if not reply:
-            raise EOFError("the forker has died")
-        ended, status, cpu, wall = RESULT.unpack(reply)
+    def _job(self, request: Request, source: str) -> tuple[Any, ...] | None:
+        """What a process has to do; None where the source does not compile, which the host is told."""
+        cold = request["cold"] or len(source) > COMPILE_CHARACTERS
+        code: CodeType | str | list[Any] = source if cold else _compile(source)
+        if isinstance(code, list):
+            self._answer(request, syntax=code)
+            return None
+        return code, request["kind"], request["first_line"], request.get("function"), request.get("calls")
+
+    def _start(self, request: Request, files: Files, output_bytes: int, channel: int | None = None) -> None:
+        limits = tuple([request[name] for name in _LIMITS]) + (output_bytes, files.num_lines)
+        descriptors = _DESCRIPTORS.pack(*files.descriptors(NULL_FD, channel))
+        self.forker.sendmsg([marshal.dumps(limits)], [(SOL_SOCKET, SCM_RIGHTS, descriptors)])
+
+    def _finish(self, files: Files, output_bytes: int) -> tuple[dict[str, Any], bytes]:
+        """Wait for the process; gives what it was like, and its output and report as one block."""
+        ready = [descriptor for descriptor, _ in self._forker_or_end.poll()]
+        message = self.forker.recv(MESSAGE_BYTES) if self.forker.fileno() in ready else b""
+        if not message:
+            raise EOFError("the forker has died, or the host is gone")
+        end = End(*marshal.loads(message))
         out, report, overflow = files.collect(output_bytes)
         run = {
-            "ended": "output" if overflow else ENDS[ended],
-            "status": status,
-            "cpu": cpu,
-            "wall": wall,
+            "ended": "output" if overflow else ENDS[end.ended],
+            "status": end.status,
+            "cpu": end.cpu,
+            "wall": end.wall,
             "out": len(out),
             "report": len(report),
             "lines": files.executed_lines,
         }
         return run, out + report
 
-    def _channel(self, kind: str) -> socket.socket | nullcontext[None]:
-        """For an examination: a fresh socket pair, one end of which goes to the examiner."""
-        if kind != "examination":
-            return nullcontext()
-        theirs, examiners = socket.socketpair()
-        with examiners:
-            socket.send_fds(self.examiner, [b"+"], [examiners.fileno()])
-        return theirs
+    def _answer(self, request: Request, block: bytes = b"", last: bool = True, **fields: Any) -> None:
+        self.host.send({"id": request["id"], "last": last} | fields, block)
+
+
+def _num_lines(request: Request, source: str) -> int:
+    """How many lines to look after; 0 where nobody wants to know."""
+    return source.count("\n") + source.count("\r") + 1 if request["trace"] else 0
 
 
 def _compile(source: str) -> CodeType | list[Any]:
@@ -105,10 +145,10 @@ def _compile(source: str) -> CodeType | list[Any]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def serve(host: Stream, forker: socket.socket, examiner: socket.socket) -> None:
-    """Serve until the host is gone."""
+def serve(host: Stream, forker: socket) -> None:
+    """Serve until the host or the forker is gone."""
     warnings.simplefilter("ignore")
     gc.freeze()
     with suppress(EOFError, OSError):
-        Server(host, forker, examiner).serve()
+        Server(host, forker).serve()
     os._exit(0)

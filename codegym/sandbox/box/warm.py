@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import marshal
 import os
-import socket
-import sys
+from _socket import SHUT_WR, socketpair
 
-from . import candidate, plain
+from . import candidate
+from .answering import MARSHAL, forget, framed
+from .program import compile_program
 
 _ROUNDS = 20
 _SAMPLE = """
@@ -32,23 +33,24 @@ def warm_up() -> None:
     It fills the interpreter's caches, the inline caches of byte code and the memory pools, which a fork then only
     reads.
     """
-    null = os.open("/dev/null", os.O_WRONLY)
+    candidate.make_modules()
+    null = os.open("/dev/null", os.O_RDWR)
     for _ in range(_ROUNDS):
         candidate.take([(os.getpid, ())] * _ROUNDS)
-        code = candidate.compile_program(_SAMPLE)
+        candidate.read_job(os.dup(null))
+        code = compile_program(_SAMPLE)
         calls = ['[[3,1,2],"a b"]', '[[4,5],""]']
         candidate.work(marshal.dumps((code, "calls", 1, "sample", calls)), 0, null, -1)
         _play_examiner(marshal.dumps((code, "examination", 1, None, None)), null)
-    sys.modules.pop("program")
     os.close(null)
+    candidate.make_modules()
+    forget()
 
 
 def _play_examiner(job: bytes, report: int) -> None:
-    examiner, channel = socket.socketpair()
-    with examiner:
-        ask = plain.encode(["name", "sample"])
-        call = candidate.CALL + b"0\n" + plain.encode([[3, 1, 2], "a b"]) + b"\n"
-        for message in (ask, call, call, call):
-            examiner.sendall(len(message).to_bytes(4, "big") + message)
-        examiner.shutdown(socket.SHUT_WR)
-        candidate.work(job, 0, report, channel.detach())
+    examiner, channel = socketpair()
+    questions: list[object] = ["sample", *[(0, [[3, 1, 2], "a b"], {})] * 3]
+    examiner.sendall(framed(marshal.dumps(questions, MARSHAL)))
+    examiner.shutdown(SHUT_WR)
+    candidate.work(job, 0, report, channel.detach())
+    examiner.close()

@@ -1,0 +1,39 @@
+"""What the server and the forker of a box say to each other, and where a process finds its files.
+
+Both messages are marshalled tuples: the limits of a process, with its files beside them, and how it ended.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PLACES = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = range(7)
+"""Descriptors of a process, in the order in which they are sent: they arrive at the lowest numbers, which are free."""
+MESSAGE_BYTES = 256
+
+ENDS = ("exited", "crashed", "timeout", "memory", "output")
+EXITED, CRASHED, TIMEOUT, MEMORY, OUTPUT = range(5)
+
+
+class Limits(NamedTuple):
+    """Of one process tree: seconds, bytes and counts."""
+
+    cpu: float
+    wall: float
+    memory: int
+    processes: int
+    files: int
+    """Size of any one file."""
+    output: int
+    lines: int
+    """Lines of the program, to count those that run; 0 without tracing."""
+
+
+class End(NamedTuple):
+    """What became of a process."""
+
+    ended: int
+    """An index of ``ENDS``."""
+    status: int
+    cpu: float
+    wall: float
