@@ -58,8 +58,8 @@ def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) ->
 
 def send(channel: int, message: bytes) -> None:
     """Write all of it."""
-    while (sent := write(channel, message)) < len(message):
-        message = message[sent:]
+    while message:
+        message = message[write(channel, message) :]
 
 
 def _receive(channel: int) -> list[Question]:

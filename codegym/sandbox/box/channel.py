@@ -26,8 +26,8 @@ TOLD = "told_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
 _HEAD = struct.Struct("<cI")
 """Of a message: a letter and a length."""
-LIST, CALL = b"[", b"(\3\0\0\0"
-"""How a marshalled list begins, and a marshalled tuple of three, which is a call."""
+BYTES, LIST, CALL = b"s", b"[", b"(\3\0\0\0"
+"""How marshalled bytes begin, a marshalled list, and a marshalled tuple of three, which is a call."""
 _NEVER_RAISED = (StopIteration, StopAsyncIteration)  # these would end a test's loop early, as if it were through
 
 
@@ -128,15 +128,17 @@ class Channel:
             raise CandidateGone from None
 
     def _receive(self) -> bytes:
-        """The next answer; a head that the candidate has made itself says nothing better."""
+        """The next answer; who writes anything else than answers is not waited for."""
         while True:
             waiting, start = self._waiting, self._place + _HEAD.size
             if len(waiting) >= start:
-                end: int = start + _HEAD.unpack_from(waiting, self._place)[1]
-                if len(waiting) >= end:
-                    self._place = end
-                    return waiting[start:end]
-            if len(waiting) - self._place > self.max_bytes or not (more := self.connection.recv(1 << 16)):
+                letter, length = _HEAD.unpack_from(waiting, self._place)
+                if letter != BYTES or length > self.max_bytes:
+                    raise CandidateGone
+                if len(waiting) >= start + length:
+                    self._place = start + length
+                    return waiting[start : self._place]
+            if not (more := self.connection.recv(1 << 16)):
                 raise CandidateGone
             self._waiting, self._place = waiting[self._place :] + more, 0
 
