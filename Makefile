@@ -35,6 +35,8 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	  echo 'codegym needs Python 3.11 or newer; "$(PYTHON)" is not there or is older. Try: make PYTHON=/path/to/python3.11' >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@# An old pip takes three times as long to find out what fits.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@# Most of the modules are never imported; the others are compiled when they are.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[all,dev]'
 	@touch $@

@@ -27,7 +27,7 @@ class Case:
         limits: tighter ones than the default, None for the default.
         before: completions judged first on the same worker, whatever comes of them.
         after: a completion that must pass when it is judged next on the same worker.
-        slow: needs seconds, since it runs into a limit of wall-clock time.
+        slow: takes long, mostly since it runs into a limit of time.
     """
 
     name: str
@@ -57,7 +57,7 @@ READ = "key, numbers = int(input()), [int(word) for word in input().split()]\n"
 MAIN = f'\n\nif __name__ == "__main__":\n{indent(READ, "    ")}    print(mix(numbers, key))\n'
 METHOD = "class Solution:\n    def mix(self, *arguments):\n        return mix(*arguments)\n\n\n"
 STUB = "def mix(*arguments, **options):\n    return 0\n\n\n"
-BRIEF = Limits(cpu_seconds=1, wall_seconds=3, memory_mb=256, processes=16, output_mb=2, temp_mb=8)
+BRIEF = Limits(cpu_seconds=0.5, wall_seconds=2, memory_mb=256, processes=16, output_mb=2, temp_mb=8)
 """Limits for programs that run into them."""
 
 

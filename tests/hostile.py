@@ -12,7 +12,7 @@ from codegym.errors import SandboxError
 from codegym.judge import Judge, Verdict
 from codegym.sandbox.base import Limits, Sandbox
 
-LANES = 4
+LANES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _judge_solutions(sandbox: Sandbox) -> Result:
 
 
 def thin_out(cases: Sequence[Case], everything: bool) -> list[Case]:
-    """Of a cheat that runs into a wall-clock limit, one form is enough for every day; all others stay."""
+    """Of a cheat that takes long, one form is enough for every day; all others stay."""
     seen: set[str] = set()
     kept = []
     for case in cases:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
@@ -67,7 +67,7 @@ def clean(everything: bool = False) -> int:
     output.print(f"{_remove_control_groups()} control groups removed")
     with _engine() as client:
         output.print(f"{back_end.sweep(client, everything=everything)} containers removed")
-        removed = image.remove_images(client) if everything else _remove_nameless_images(client)
+        removed = image.remove_images(client) if everything else image.remove_nameless_images(client)
         output.print(f"{len(removed)} images removed: {', '.join(removed)}" if removed else "0 images removed")
     return 0
 
@@ -122,14 +122,6 @@ def _engine() -> Iterator[DockerClient]:
         raise SandboxUnavailable("the Docker SDK is not installed (pip install 'codegym[docker]')")
     with back_end.engine() as client:
         yield client
-
-
-def _remove_nameless_images(client: Any) -> list[str]:  # noqa: ANN401 - the SDK has no types
-    """Images whose name a newer build has taken."""
-    found = client.images.list(filters={"label": f"{image.LABEL}=1", "dangling": True})
-    for old in found:
-        client.images.remove(old.id, force=True)
-    return [old.short_id for old in found]
 
 
 def _remove_control_groups() -> int:

@@ -30,7 +30,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -147,6 +147,20 @@ def remove_images(client: docker.DockerClient) -> list[str]:
         removed.append(name)
     if in_use:
         raise SandboxError("not removed: " + "; ".join(in_use))
+    return removed
+
+
+def remove_nameless_images(client: docker.DockerClient) -> list[str]:
+    """Remove images whose name a newer build has taken; one that a running container uses is not left over yet.
+
+    Returns:
+        Short numbers of the images that are gone.
+    """
+    removed = []
+    for old in client.images.list(filters={"label": f"{LABEL}=1", "dangling": True}):
+        with suppress(docker.errors.APIError):
+            client.images.remove(old.id, force=True)
+            removed.append(old.short_id)
     return removed
 
 

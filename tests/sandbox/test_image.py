@@ -139,6 +139,23 @@ def test_removal_takes_what_was_made_here(client: docker.DockerClient, monkeypat
     assert not client.images.list(name)
 
 
+@pytest.mark.docker
+def test_a_nameless_image_goes_when_no_container_runs_from_it(
+    client: docker.DockerClient, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"codegym-test-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr(image, "LABEL", name)
+    old = client.containers.create(tag, "true")
+    nameless = old.commit(changes=f"LABEL {name}=1")
+    old.remove()
+    runs = client.containers.run(nameless, ["python", "-c", "input()"], detach=True, stdin_open=True)
+    try:
+        assert image.remove_nameless_images(client) == []
+    finally:
+        runs.remove(force=True)
+    assert image.remove_nameless_images(client) == [nameless.short_id]
+
+
 def test_tag_depends_on_packages_in_any_order_and_on_the_base() -> None:
     assert image_tag() == image_tag([])
     assert image_tag(["a", "b"]) == image_tag(["b", "a"])
