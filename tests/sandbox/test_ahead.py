@@ -49,6 +49,42 @@ def test_known_questions_lie_ready(sandbox: Sandbox) -> None:
     assert values(sandbox, spy, FIXED) == [True] * 5
 
 
+LOOP = "for n in range(40): assert abs(f(n) - n) < 1e-6"
+
+
+def test_a_loop_is_known_although_the_first_program_failed_in_it(sandbox: Sandbox) -> None:
+    job = Examination("", (LOOP,), ("f",))
+    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return n if len(READY) > 40 * 20 else -1\n"
+    assert values(sandbox, "def f(n): return -1", job) == [False]
+    assert values(sandbox, spy, job) == [True]
+    assert values(sandbox, "def f(n): return n % 39", job) == [False]
+    assert values(sandbox, "def f(n): return n", job) == [True]
+
+
+def test_a_call_that_would_not_be_made_does_not_hold_up_the_next_check(sandbox: Sandbox) -> None:
+    job = Examination("", (LOOP, "assert f(7) == 7"), ("f",))
+    hangs = "def f(n):\n    while n == 20: pass\n    return n and 7"
+    for _ in range(3):  # the first check is over at f(1), so f(20) is not asked for
+        assert values(sandbox, hangs, job) == [False, True]
+    assert values(sandbox, "def f(n): return n", job) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "assert sum(f(3)) == 3",
+        "assert sorted(f(3))[0] == 0",
+        "assert f(3)[2] == 2",
+        "assert [*map(f, [1, 3])][1] == [0, 1, 2]",
+    ],
+)
+def test_tests_that_look_into_an_answer_get_the_right_ones(sandbox: Sandbox, check: str) -> None:
+    job = Examination("", (check, "assert f(1) == [0]"), ("f",))
+    for _ in range(3):
+        assert values(sandbox, "def f(n): return [*range(n)]", job) == [True, True]
+        assert values(sandbox, "def f(n): return [5]", job) == [False, False]
+
+
 def test_an_answer_of_one_program_is_never_shown_to_the_next(sandbox: Sandbox) -> None:
     right = "def f(n): return 123456789\ndef g(n): return 20"
     spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return 0\n"

@@ -264,6 +264,21 @@ def test_preloaded_module_is_there_before_it_is_imported(level):
     assert execution.runs[0].stdout == b"True False\n"
 
 
+def test_random_numbers_are_the_same_each_time_and_others_in_a_fork(look):
+    source = """
+first = random.random()
+reading, writing = os.pipe()
+if (child := os.fork()) == 0:
+    os.write(writing, repr(random.random()).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+seen = [first, random.random(), float(os.read(reading, 100))]
+"""
+    (first, second, of_fork), (first_again, second_again, of_other_fork) = look(source, "", "")
+    assert (first, second) == (first_again, second_again)
+    assert len({second, of_fork, of_other_fork}) == 3
+
+
 def test_exit_and_help_are_there_although_the_site_module_is_not(look):
     assert look("seen = [callable(name) for name in (exit, quit, help)]") == [True] * 3
 

@@ -196,7 +196,7 @@ def serve(settings: Settings) -> None:
     forker = Forker(settings)
     gc.collect()
     gc.freeze()
-    bytes(1 << 16)
+    bytes(1 << 16)  # the C allocator tidies up before it gives this much: here, so that no fork has to
     try:
         with suppress(EOFError, OSError):
             forker.serve()

@@ -10,6 +10,8 @@ from typing import NamedTuple
 PLACES = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = range(7)
 """Descriptors of a process, in the order in which they are sent: they arrive at the lowest numbers, which are free."""
 MESSAGE_BYTES = 256
+"""Room for one. For more than 512 the interpreter goes to the C allocator, cuts off what was not needed and leaves a
+little chunk behind for every program; each fork then looks through all of them."""
 
 ENDS = ("exited", "crashed", "timeout", "memory", "output")
 EXITED, CRASHED, TIMEOUT, MEMORY, OUTPUT = range(5)
