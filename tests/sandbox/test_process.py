@@ -266,6 +266,7 @@ def test_preloaded_module_is_there_before_it_is_imported(level):
 
 def test_random_numbers_are_the_same_each_time_and_others_in_a_fork(look):
     source = """
+import random
 first = random.random()
 reading, writing = os.pipe()
 if (child := os.fork()) == 0:
