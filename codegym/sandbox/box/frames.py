@@ -8,6 +8,8 @@ import struct
 from typing import Any
 
 MAX_BYTES = 1 << 30
+ROOM_BYTES = 1 << 16
+"""Read at once, into the same place each time: what ``recv`` gets for itself and cuts off leaves memory in pieces."""
 _LENGTHS = struct.Struct(">II")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _DECODER = json.JSONDecoder()
@@ -25,6 +27,7 @@ class Stream:
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
         self._waiting = bytearray()
+        self._room = memoryview(bytearray(ROOM_BYTES))
 
     def send(self, header: Any, block: bytes = b"") -> None:
         """Write one message."""
@@ -49,10 +52,9 @@ class Stream:
     def _take(self, count: int) -> bytes:
         waiting = self._waiting
         while len(waiting) < count:
-            chunk = self.socket.recv(max(65536, min(count - len(waiting), 1 << 20)))
-            if not chunk:
+            if not (num_bytes := self.socket.recv_into(self._room)):
                 raise EOFError("the other side has closed the connection")
-            waiting += chunk
+            waiting += self._room[:num_bytes]
         taken = bytes(waiting[:count])
         del waiting[:count]
         return taken

@@ -20,7 +20,7 @@ Events = list[tuple[int, int]]
 
 
 class Watcher:
-    """Watches processes of the forker: ``process`` and ``server`` are the descriptors that ``poll`` looks at."""
+    """Watches processes of the forker; ``poll`` looks at the descriptor ``process``, and at the server's."""
 
     def __init__(self, poll: select.poll, process: int, memory_events: int | None) -> None:
         self._poll = poll
