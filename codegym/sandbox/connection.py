@@ -209,11 +209,14 @@ def _call_outcomes(request: Request, events: list[list[Any]]) -> tuple[Outcome |
     return (*outcomes[: len(request.job.arguments)], *[None] * missing)
 
 
+_HELD = Outcome(value=True)
+
+
 def _examined(outcome: list[Any] | None) -> Outcome | None:
     if outcome is None:
         return None
     held, *rest = outcome
-    return Outcome(value=True) if held is True else Outcome(value=held, error=_failure(rest))
+    return _HELD if held is True else Outcome(value=held, error=_failure(rest))
 
 
 def _failure(parts: list[Any]) -> Failure:

@@ -49,7 +49,8 @@ def test_an_example_learns(name):
     if importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed")
     command = [sys.executable, "-m", f"agents.{name}"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # networks of a few hundred weights
+    # Networks of a few hundred weights; what would be compiled for them takes longer to compile than to run.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     before, after = map(float, re.search(r"before (\S+), after (\S+)", answer.stdout).groups())
