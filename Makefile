@@ -16,8 +16,8 @@ help:
 	@echo 'PYTHON=... names the interpreter for .venv (3.11 or newer), now: $(PYTHON)'
 
 test: check
-	$(BIN)/python -m pytest -q -rs -m alone tests
-	$(BIN)/python -m pytest -q -rs -m 'not alone' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -rs -m quiet -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -q -rs -m 'not quiet' -n 2 --dist loadfile
 
 experiment: $(INSTALLED)
 	$(BIN)/python -m benchmarks.experiment

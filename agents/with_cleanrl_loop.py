@@ -12,7 +12,7 @@ from torch.nn.functional import layer_norm, one_hot
 from agents.toy import SETTINGS
 
 
-def main(updates: int = 40, num_envs: int = 32) -> tuple[float, float]:
+def main(updates: int = 30, num_envs: int = 32) -> tuple[float, float]:
     """Give the mean reward in the first and in the last update."""
     torch.manual_seed(0)
     envs = gym.make_vec("codegym/Token-v0", num_envs=num_envs, **SETTINGS)

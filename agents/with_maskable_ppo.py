@@ -12,7 +12,7 @@ from agents.with_sb3 import OPTIONS
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
 
 
-def main(steps: int = 20_000) -> tuple[float, float]:
+def main(steps: int = 14_000) -> tuple[float, float]:
     """Give the mean reward before and after training."""
     envs = SB3VecEnv(gym.make_vec("codegym/Token-v0", num_envs=32, mask="completable", **SETTINGS))
     model = MaskablePPO("MultiInputPolicy", envs, **OPTIONS)

@@ -16,7 +16,7 @@ from tianshou.utils.net.discrete import DiscreteActor, DiscreteCritic
 from agents.toy import Flat
 
 
-def main(epochs: int = 20) -> tuple[float, float]:
+def main(epochs: int = 16) -> tuple[float, float]:
     """Give the mean reward before and after training."""
     torch.manual_seed(0)
     envs = DummyVectorEnv([Flat] * 16)

@@ -33,31 +33,31 @@ def missing_engine() -> str | None:
 
 
 # They count processes that are there, or measure limits that another busy process would blur.
-ALONE = [
+QUIET = [
     ROOT / "tests" / place
     for place in ("sandbox", "test_contract.py", "benchmarks/test_harm.py", "env/test_real.py", "env/test_failures.py")
 ]
 
 
-def is_alone(path: Path) -> bool:
-    return any(path.is_relative_to(place) for place in ALONE)
+def is_quiet(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in QUIET)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not import what the marker would leave nothing of."""
-    leads_to_alone = any(place.is_relative_to(collection_path) for place in ALONE)
+    leads_to_quiet = any(place.is_relative_to(collection_path) for place in QUIET)
     match config.option.markexpr:
-        case "alone":
-            return None if is_alone(collection_path) or leads_to_alone else True
-        case "not alone":
-            return is_alone(collection_path) or None
+        case "quiet":
+            return None if is_quiet(collection_path) or leads_to_quiet else True
+        case "not quiet":
+            return is_quiet(collection_path) or None
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if is_alone(item.path):
-            item.add_marker(pytest.mark.alone)
+        if is_quiet(item.path):
+            item.add_marker(pytest.mark.quiet)
 
 
 def pytest_report_header() -> str:
