@@ -119,12 +119,8 @@ class Forker:
 
     def _sweep(self) -> None:
         """Kill what the program left alive, reap it, close its files and empty the directories it could write to."""
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        if not _reap():
             _kill_all()
-        except ChildProcessError:
-            pass  # no child at all: nothing of the program is left
         os.closerange(0, PROCESS_FD + 1)
         for directory, num_free in self._free_files:
             if os.statvfs(directory).f_ffree != num_free:
@@ -146,6 +142,16 @@ def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
     ]
 
 
+def _reap() -> bool:
+    """Wait for all that have ended; True where no child is left, and so nothing of the program."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return False
+    except ChildProcessError:
+        return True
+
+
 def _kill_all() -> None:
     """Stop everything first, so that a fork bomb cannot outrun the killing, then kill and reap."""
     deadline = time.monotonic() + SWEEP_SECONDS
@@ -153,10 +159,7 @@ def _kill_all() -> None:
         for signum in (signal.SIGSTOP, signal.SIGKILL):
             for pid in watch.descendants():
                 watch.send_signal(pid, signum)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
+        if _reap():
             return
         time.sleep(0.001)
     os._exit(70)  # the host replaces a box that cannot be cleaned

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .channel import CALL, MAX_AHEAD_BYTES, CandidateGone, Channel
+from .channel import MAX_AHEAD_BYTES, CandidateGone, Channel, Remote
 
 
 class Rehearsal(Channel):
@@ -17,12 +17,19 @@ class Rehearsal(Channel):
         self._ahead = []
         self._answer = answer
 
+    def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Note the call, and answer it as this rehearsal does."""
+        self._note(self._call(remote, arguments, keywords))
+        return self._answer()
+
     def _ask(self, question: bytes, arguments: list[Any] | None = None) -> Any:
+        self._note(question)
+        return self.remote(len(self.remotes))
+
+    def _note(self, question: bytes) -> None:
         self.questions.append(question)
         if len(self.questions) > MAX_AHEAD_BYTES:  # each takes a byte at least
             raise CandidateGone
-        is_call = question.startswith(CALL) or b'["call"' in question[:16]
-        return self._answer() if is_call else self.remote(len(self.remotes))
 
 
 def refuse() -> Any:
