@@ -167,7 +167,7 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
     if isinstance(request.job, Examination):
         if messages[0][0]["diverged"]:
             raise Diverged
-        outcomes = tuple(_examined(outcome) for outcome in messages[0][0]["outcomes"])
+        outcomes = tuple([_HELD if each is True else _examined(each) for each in messages[0][0]["outcomes"]])
     return Execution(runs=tuple(runs), outcomes=outcomes)
 
 
@@ -213,10 +213,11 @@ _HELD = Outcome(value=True)
 
 
 def _examined(outcome: list[Any] | None) -> Outcome | None:
+    """A check that did not hold, or that was not reached."""
     if outcome is None:
         return None
-    held, *rest = outcome
-    return _HELD if held is True else Outcome(value=held, error=_failure(rest))
+    value, *rest = outcome
+    return Outcome(value=value, error=_failure(rest))
 
 
 def _failure(parts: list[Any]) -> Failure:

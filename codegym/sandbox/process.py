@@ -39,7 +39,6 @@ PRELOAD = (
     "bisect",
     "string",
     "random",
-    "copy",
 )
 """What programs import most, loaded once in the forker; every page of it makes each fork a little dearer."""
 ENVIRONMENT = {

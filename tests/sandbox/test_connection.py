@@ -192,7 +192,7 @@ def test_source_that_does_not_compile_has_no_runs():
 
 
 def test_examiner_decides_what_held():
-    outcomes = [[True], [False, "AssertionError", "", None], [None, "KeyError", "1", 2], None]
+    outcomes = [True, [False, "AssertionError", "", None], [None, "KeyError", "1", 2], None]
     assert read_tests(outcomes, events(["value", 1], ["value", 1])).outcomes == (
         Outcome(True),
         Outcome(False, Failure("AssertionError", "")),

@@ -10,7 +10,6 @@ import atexit
 import builtins
 import importlib
 import sys
-import threading
 from collections.abc import Callable
 from marshal import loads
 from os import SEEK_END, _exit, close, lseek, pread, write
@@ -101,7 +100,8 @@ def _run_script(code: CodeType, report: int, first_line: int) -> int:
     except BaseException as error:
         status = _status_of(error, report, first_line)
     try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are not daemons
+        if (threading := sys.modules.get("threading")) is not None:
+            threading._shutdown()  # waits for threads that are not daemons
         atexit._run_exitfuncs()
         namespace.clear()  # objects that print when they die
         sys.stdout.flush()
@@ -138,7 +138,8 @@ def _target(namespace: dict[str, Any], function: str) -> Callable[..., Any]:
 
 def _count_lines(num_lines: int) -> None:
     """Trace the program: set ``lines[n - 1]`` to 1 when line n runs, in every thread."""
-    mmap = importlib.import_module("mmap")  # here, since every library that is loaded makes each fork dearer
+    # Here, since whatever is loaded before makes each fork dearer.
+    mmap, threading = importlib.import_module("mmap"), importlib.import_module("threading")
     lines = mmap.mmap(LINES_FD, num_lines)
 
     def local(frame: FrameType, event: str, _: Any) -> Any:

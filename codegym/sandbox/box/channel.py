@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import marshal
-import select
 import struct
 from _socket import SHUT_WR, socket
 from collections import deque
@@ -21,8 +20,6 @@ from .frames import ROOM_BYTES
 
 MAX_AHEAD_BYTES = 32768
 """Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
-MAX_PATIENCE_MS = 50
-"""Answers may fill the socket: then they have to be read before the candidate is through."""
 TOLD = "told_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
 _HEAD = struct.Struct("<cI")
@@ -66,8 +63,6 @@ class Channel:
 
     def ready(self) -> bool:
         """Wait for the module code to end; False where it raised."""
-        if self._ahead:
-            self._wait_for_all()
         return self._receive() == DONE
 
     def name(self, name: str) -> Any:
@@ -116,12 +111,6 @@ class Channel:
         if number not in self.remotes:
             self.remotes[number] = Remote(self, number)
         return self.remotes[number]
-
-    def _wait_for_all(self) -> None:
-        """Sleep until the candidate has no more to say: being woken for each answer costs both sides more than it."""
-        poll = select.poll()
-        poll.register(self.connection, select.POLLRDHUP)
-        poll.poll(MAX_PATIENCE_MS)
 
     def _send(self, message: bytes) -> None:
         try:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import CodeType
-from typing import Any
+from typing import Any, Literal
 
 from . import plain
 from .channel import MAX_AHEAD_BYTES, TOLD, CandidateGone, Channel, Diverged
@@ -26,9 +26,11 @@ RECURSION_LIMIT = 5000
 
 REHEARSAL_SECONDS = 1.0
 
-Outcomes = list[list[Any] | None]
-"""One for each check: [True], or [False, type, message, None] where it does not hold, or [None, type, message, line]
-where the program raised; None where it was not reached."""
+Outcome = Literal[True] | list[Any]
+"""Of a check: True where it holds, [False, type, message, None] where it does not, [None, type, message, line] where
+the program raised."""
+Outcomes = list[Outcome | None]
+"""One for each check; None where it was not reached."""
 
 
 class ExaminerTimeout(BaseException):
@@ -42,6 +44,7 @@ class Tests:
         self.setup = _compile(setup)
         self.checks = [_compile(check) for check in checks]
         self.exports = exports
+        self.use_random = any("random" in text for text in (setup, *checks))
         self.questions: list[bytes] = []
         self.are_known = False
 
@@ -108,13 +111,14 @@ class Examiner:
 
 def _check_all(channel: Channel, tests: Tests, outcomes: Outcomes, stop: bool) -> None:
     """Run the checks, and note for each what came of it."""
-    random.seed(0)
+    if tests.use_random:
+        random.seed(0)
     namespace: dict[str, Any] = {"__name__": "examiner"}
     preparation = _outcome(partial(_prepare, channel, tests, namespace))
     for number, check in enumerate(tests.checks):
-        held = preparation[0] is True
-        outcomes[number] = outcome = _outcome(partial(exec, check, namespace)) if held else preparation
-        if stop and outcome[0] is not True:
+        outcome = _outcome(partial(exec, check, namespace)) if preparation is True else preparation
+        outcomes[number] = outcome
+        if stop and outcome is not True:
             break
 
 
@@ -124,8 +128,8 @@ def _prepare(channel: Channel, tests: Tests, namespace: dict[str, Any]) -> None:
     exec(tests.setup, namespace)
 
 
-def _outcome(action: Any) -> list[Any]:
-    """Run it, and say what came of it (see ``Outcomes``)."""
+def _outcome(action: Callable[[], object]) -> Outcome:
+    """Run it, and say what came of it."""
     try:
         action()
     except (CandidateGone, ExaminerTimeout, Diverged):
@@ -135,7 +139,7 @@ def _outcome(action: Any) -> list[Any]:
         if told is not None:
             return [None, *told]
         return [False, type(error).__name__, _message(error), None]
-    return [True]
+    return True
 
 
 def _message(error: BaseException) -> str:

@@ -81,8 +81,10 @@ class Forker:
         fork: Callable[[], int] = os.fork
         if self.settings.own_namespace:
             fork = self._confine.fork_into_namespace
-        receive, open_process, poll = self._server.recvmsg, os.pidfd_open, self._poll.poll
+        # What is looked up each time is copied each time, the page it lies on.
+        receive, open_process, poll, send = self._server.recvmsg, os.pidfd_open, self._poll.poll, self._server.send
         become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(PLACES))
+        end, sweep, dumps = self._watcher.end, self._sweep, marshal.dumps
         known = b""
         while message := receive(MESSAGE_BYTES, room)[0]:
             if message != known:  # mostly they are those of the program before
@@ -97,9 +99,9 @@ class Forker:
             events = poll(first_look)
             if place != PROCESS_FD:  # all below are taken
                 os._exit(72)  # the host replaces the box
-            end = self._watcher.end(pid, limits, started, events)
-            self._sweep()
-            self._server.send(marshal.dumps(end))
+            ended = end(pid, limits, started, events)
+            sweep()
+            send(dumps(ended))
 
     def _steps(self, limits: Limits) -> candidate.Steps:
         """By which a fork gives up everything but what belongs to its program."""
@@ -198,6 +200,7 @@ def serve(settings: Settings) -> None:
     sys.argv[:] = [FILENAME]
     forker = Forker(settings)
     gc.collect()
+    warm.fill_pools()
     gc.freeze()
     bytes(1 << 16)  # the C allocator tidies up before it gives this much: here, so that no fork has to
     try:

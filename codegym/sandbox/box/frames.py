@@ -7,17 +7,18 @@ import socket
 import struct
 from typing import Any
 
+from .plain import to_json
+
 MAX_BYTES = 1 << 30
 ROOM_BYTES = 1 << 16
 """Read at once, into the same place each time: what ``recv`` gets for itself and cuts off leaves memory in pieces."""
 _LENGTHS = struct.Struct(">II")
-_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _DECODER = json.JSONDecoder()
 
 
 def pack(header: Any, block: bytes = b"") -> bytes:
     """One message as bytes; ``header`` is plain JSON data."""
-    text = _ENCODER.encode(header).encode("ascii")
+    text = to_json(header)
     return _LENGTHS.pack(len(text), len(block)) + text + block
 
 
@@ -40,21 +41,24 @@ class Stream:
             EOFError: the other side has closed.
             ValueError: the bytes are not a message.
         """
-        header_length, block_length = _LENGTHS.unpack(self._take(_LENGTHS.size))
+        waiting = self._wait_for(_LENGTHS.size)
+        header_length, block_length = _LENGTHS.unpack_from(waiting)
         if header_length + block_length > MAX_BYTES:
             raise ValueError(f"a message of {header_length + block_length:,} bytes is over the limit")
-        text = self._take(header_length).decode("utf-8")
+        block_start = _LENGTHS.size + header_length
+        block_end = block_start + block_length
+        self._wait_for(block_end)
+        text, block = waiting[_LENGTHS.size : block_start].decode("utf-8"), bytes(waiting[block_start:block_end])
+        del waiting[:block_end]
         header, end = _DECODER.raw_decode(text)
         if end != len(text):
             raise ValueError("a message with more than one header")
-        return header, self._take(block_length)
+        return header, block
 
-    def _take(self, count: int) -> bytes:
-        waiting = self._waiting
-        while len(waiting) < count:
+    def _wait_for(self, count: int) -> bytearray:
+        """What has come, once it is so many bytes."""
+        while len(self._waiting) < count:
             if not (num_bytes := self.socket.recv_into(self._room)):
                 raise EOFError("the other side has closed the connection")
-            waiting += self._room[:num_bytes]
-        taken = bytes(waiting[:count])
-        del waiting[:count]
-        return taken
+            self._waiting += self._room[:num_bytes]
+        return self._waiting

@@ -55,7 +55,7 @@ def encode(value: object, refer: Refer | None = None) -> bytes:
         packed = _pack(value, refer, 0)
     except RecursionError:  # the caller was deep down already
         raise PlainError("nested too deeply") from None
-    return ("".join(_WRITE(packed, 0)) if _WRITE else _ENCODER.encode(packed)).encode("ascii")
+    return to_json(packed)
 
 
 def decode(text: bytes, resolve: Resolve | None = None) -> Any:
@@ -77,6 +77,11 @@ def decode(text: bytes, resolve: Resolve | None = None) -> Any:
         raise PlainError("not plain data: no JSON") from None
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
         raise PlainError(f"not plain data: {type(error).__name__}: {error}"[:300]) from None
+
+
+def to_json(data: Any) -> bytes:
+    """Write what JSON itself can say, without blanks and in ASCII."""
+    return ("".join(_WRITE(data, 0)) if _WRITE else _ENCODER.encode(data)).encode("ascii")
 
 
 # --- writing

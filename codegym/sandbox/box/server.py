@@ -30,6 +30,8 @@ OUTPUT_PARTS = 4
 COMPILE_SECONDS = 2.0
 COMPILE_CHARACTERS = 65536
 """Longer programs are compiled in their own process, under its limits; so are those that killed a server."""
+MAX_PATIENCE_MS = 50
+"""Answers may fill the socket: then they have to be read before the candidate is through."""
 NULL_FD = 0
 """Where this process has /dev/null."""
 
@@ -72,6 +74,8 @@ class Server:
         files = Files(job, None, _num_lines(request, source))
         self._start(request, files, output_bytes, theirs.fileno())
         theirs.close()
+        if ahead:  # being woken for each answer costs both sides more than it
+            self._forker_or_end.poll(MAX_PATIENCE_MS)
         outcomes = self.examiner.examine(channel, tests, stop, request["wall"])
         run, block = self._finish(files, output_bytes)
         self._answer(request, block, run=run, outcomes=outcomes, diverged=outcomes is None)

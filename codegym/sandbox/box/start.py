@@ -110,7 +110,10 @@ def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_e
     box = os.path.dirname(os.path.abspath(__file__))
     paths = [path for path in sys.path if path and path != box] + settings["paths"]
     orders = json.dumps({"forker": forker, "paths": paths, "preload": settings["preload"]})
-    os.execv(settings["python"], [settings["python"], *sys.orig_argv[1:-2], settings["box"], orders])
+    # Not as a directory: what finds the program in one stays in memory, and each fork would be dearer for it.
+    folder, package = os.path.split(settings["box"])
+    program = f"import sys; sys.path.append({folder!r}); import {package}.__main__ as box; box.main()"
+    os.execv(settings["python"], [settings["python"], *sys.orig_argv[1:-2], "-c", program, orders])
 
 
 def _withdraw(settings: dict[str, Any]) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 from _socket import SHUT_WR, socketpair
+from math import ceil
 
 from . import candidate
 from .answering import MARSHAL, forget, framed
 from .program import compile_program
 
 _ROUNDS = 20
+_POOL_BYTES, _POOL_HEAD_BYTES = 1 << 14, 48
+"""The interpreter's memory for objects up to ``_LARGEST`` bytes: pools of blocks of one size, with a head each."""
+_STEP, _LARGEST = 16, 512
+_MAX_FILLERS = 1 << 14
+"""For one size; where there are no such pools, it ends there."""
+_BYTES_HEAD = sys.getsizeof(b"")
+_fillers: list[bytes] = []
 _SAMPLE = """
 from typing import Any, Dict, List, Optional, Tuple
 class Sample:
@@ -54,3 +63,16 @@ def _play_examiner(job: bytes, report: int) -> None:
     examiner.shutdown(SHUT_WR)
     candidate.work(job, 0, report, channel.detach())
     examiner.close()
+
+
+def fill_pools() -> None:
+    """Take the memory that is free between other objects, so that a fork gets all of its own from new pools.
+
+    A block in a pool that others use costs a fork two pages, one with the block and one with the head of the pool; a
+    new pool has its head and its first blocks on one.
+    """
+    for size in range(_STEP * ceil(_BYTES_HEAD / _STEP), _LARGEST + 1, _STEP):
+        for _ in range(_MAX_FILLERS):
+            _fillers.append(bytes(size - _BYTES_HEAD))
+            if id(_fillers[-1]) % _POOL_BYTES == _POOL_HEAD_BYTES:
+                break
