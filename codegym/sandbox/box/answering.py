@@ -31,35 +31,29 @@ _numbers: dict[int, int] = {}
 """What the examiner knows by number, and the numbers by identity; there is one program in a process."""
 
 
-def framed(message: bytes) -> bytes:
-    """A message with its length."""
-    return dumps(message, MARSHAL)
-
-
 def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) -> None:
     """Answer questions until the examiner closes the channel.
 
     An answer is written before the program's code runs again, which may end the process.
     """
-    unsent = framed(DONE)
+    unsent = dumps(DONE, MARSHAL)
     while True:
-        send(channel, unsent)
+        unsent = _send(channel, unsent)
         questions = _receive(channel)
-        unsent = b""
         for question in questions:
             if type(question) is not str:
-                send(channel, unsent)
-                unsent = b""
-            unsent += framed(_answer(question, namespace, first_line))
+                unsent = _send(channel, unsent)
+            unsent += dumps(_answer(question, namespace, first_line), MARSHAL)
         if not questions:
             close(channel)  # the examiner may read while the process ends
             return
 
 
-def send(channel: int, message: bytes) -> None:
-    """Write all of it."""
+def _send(channel: int, message: bytes) -> bytes:
+    """Write all of it; gives what is left, which is nothing."""
     while message:
         message = message[write(channel, message) :]
+    return message
 
 
 def _receive(channel: int) -> list[Question]:
@@ -94,30 +88,23 @@ def _answer(question: Question, namespace: dict[str, Any], first_line: int) -> b
             number, arguments, keywords = question
             before = dumps(arguments, MARSHAL)
             answer = DONE + encode(_objects[number](*arguments, **keywords), refer)
-            return answer if _still(arguments, before) else answer + b"\n" + encode(arguments, refer)
+            try:
+                if dumps(arguments, MARSHAL) == before:
+                    return answer
+            except ValueError:  # the program has put something into them that is not builtin
+                pass
+            return answer + b"\n" + encode(arguments, refer)
         if type(question) is str:
-            return DONE + _lookup(question, namespace)
+            if question not in namespace:
+                raise NameError(f"the program defines no {question!r}")
+            value = namespace[question]
+            return DONE + (b'{"r":%d}' % refer(value) if type(value) is FunctionType else encode(value, refer))
         assert type(question) is bytes
         operation, *operands = decode(question, _objects.__getitem__)
         return DONE + _OPERATIONS[operation](*operands)
     except BaseException as error:
         names = [kind.__name__ for kind in type(error).__mro__]
         return RAISED + encode([names, *describe(error, first_line)])
-
-
-def _still(arguments: list[Any], before: bytes) -> bool:
-    """Whether the program left its arguments as they came."""
-    try:
-        return dumps(arguments, MARSHAL) == before
-    except ValueError:  # it has put something into them that is not builtin
-        return False
-
-
-def _lookup(name: str, namespace: dict[str, Any]) -> bytes:
-    if name not in namespace:
-        raise NameError(f"the program defines no {name!r}")
-    value = namespace[name]
-    return b'{"r":%d}' % refer(value) if type(value) is FunctionType else encode(value, refer)
 
 
 def _call(target: Any, arguments: list[Any], keywords: dict[str, Any]) -> bytes:

@@ -2,6 +2,9 @@
 
 Everything in this process belongs to the program, so nothing here is secret and nothing it says is believed beyond
 "calling the function gave this value". No expected value and no test is ever in this process or in its parent.
+
+What is used here is copied for every program, the page it lies on: so few functions are on the way, and little is
+looked up.
 """
 
 from __future__ import annotations
@@ -11,27 +14,29 @@ import builtins
 import importlib
 import sys
 from collections.abc import Callable
-from marshal import loads
+from marshal import dumps, loads
 from os import SEEK_END, _exit, close, lseek, pread, write
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NoReturn
 
 from . import plain
-from .answering import RAISED, answer_examiner, framed, send
+from .answering import MARSHAL, RAISED, answer_examiner
 from .program import FILENAME, compile_program, describe
 from .protocol import CHANNEL_FD, JOB_FD, LINES_FD, REPORT_FD
 
 Steps = list[tuple[Callable[..., Any], tuple[Any, ...]]]
-"""Calls with their arguments, made up in advance: what is looked up in a fork is copied for it, a page each."""
-SCRIPT, PROGRAM = "__main__", "program"
+"""Calls with their arguments, made up in advance."""
+SCRIPT, PROGRAM = ModuleType("__main__"), ModuleType("program")
 """Modules in which programs run: the first where a program is a script, the second where others use what it defines."""
+_SCRIPT_SPACE, _PROGRAM_SPACE = vars(SCRIPT), vars(PROGRAM)
 
 
 def make_modules() -> None:
-    """Make the modules before there is a program: the fork finds them ready."""
-    for name in (SCRIPT, PROGRAM):
-        module = ModuleType(name)
-        module.__dict__.update(__builtins__=builtins, __file__=FILENAME)
+    """Put the modules in their places, with nothing in them yet: the fork finds them ready."""
+    for module in (SCRIPT, PROGRAM):
+        name, namespace = module.__name__, vars(module)
+        namespace.clear()
+        namespace.update(vars(ModuleType(name)), __builtins__=builtins, __file__=FILENAME)
         sys.modules[name] = module
 
 
@@ -39,28 +44,18 @@ def become(steps: Steps, num_lines: int) -> NoReturn:
     """In a fresh fork: take the steps that give up everything, then do the job that lies on its descriptor."""
     status = 1
     try:
-        take(steps)
-        status = work(read_job(JOB_FD), num_lines, REPORT_FD, CHANNEL_FD)
+        for call, arguments in steps:
+            call(*arguments)
+        job = pread(JOB_FD, lseek(JOB_FD, 0, SEEK_END), 0)
+        close(JOB_FD)
+        status = work(job, num_lines, REPORT_FD, CHANNEL_FD)
     finally:
         _exit(status)
 
 
-def take(steps: Steps) -> None:
-    """Make the calls, one after another."""
-    for call, arguments in steps:
-        call(*arguments)
-
-
-def read_job(descriptor: int) -> bytes:
-    """All of a file, which is closed then."""
-    job = pread(descriptor, lseek(descriptor, 0, SEEK_END), 0)
-    close(descriptor)
-    return job
-
-
 def work(job: bytes, num_lines: int, report: int, channel: int) -> int:
     """Do a job; gives the exit status."""
-    code, kind, first_line, function, calls = loads(job)
+    code, is_script, first_line, function, calls = loads(job)
     if type(code) is str:
         code = compile_program(code)
         if type(code) is list:
@@ -68,21 +63,20 @@ def work(job: bytes, num_lines: int, report: int, channel: int) -> int:
             return 1
     if num_lines:
         _count_lines(num_lines)
-    if kind == "script":
+    if is_script:
         return _run_script(code, report, first_line)
-    namespace = sys.modules[PROGRAM].__dict__
     try:
-        exec(code, namespace)
+        exec(code, _PROGRAM_SPACE)
     except SystemExit:
         pass  # a program that leaves has still defined its functions
     except BaseException as error:
         tell(report, "error", *describe(error, first_line))
-        send(channel, framed(RAISED))
+        write(channel, dumps(RAISED, MARSHAL))
         return 1
-    if kind == "calls":
-        _answer_calls(namespace, function, calls, report, first_line)
+    if calls is None:
+        answer_examiner(_PROGRAM_SPACE, channel, first_line)
     else:
-        answer_examiner(namespace, channel, first_line)
+        _answer_calls(_PROGRAM_SPACE, function, calls, report, first_line)
     return 0
 
 
@@ -93,17 +87,16 @@ def tell(report: int, *event: Any) -> None:
 
 def _run_script(code: CodeType, report: int, first_line: int) -> int:
     """Run the program with everything that the end of a process brings; gives the exit status."""
-    namespace = sys.modules[SCRIPT].__dict__
     status = 0
     try:
-        exec(code, namespace)
+        exec(code, _SCRIPT_SPACE)
     except BaseException as error:
         status = _status_of(error, report, first_line)
     try:
         if (threading := sys.modules.get("threading")) is not None:
             threading._shutdown()  # waits for threads that are not daemons
         atexit._run_exitfuncs()
-        namespace.clear()  # objects that print when they die
+        _SCRIPT_SPACE.clear()  # objects that print when they die
         sys.stdout.flush()
     except BaseException as error:
         status = status or _status_of(error, report, first_line)

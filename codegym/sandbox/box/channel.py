@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import plain
-from .answering import DONE, MARSHAL, RAISED, framed
+from .answering import DONE, MARSHAL, RAISED
 from .frames import ROOM_BYTES
 
 MAX_AHEAD_BYTES = 32768
@@ -136,7 +136,7 @@ class Channel:
 
 def _message(questions: list[bytes]) -> bytes:
     """Questions in one message: a marshalled list, made of its marshalled items."""
-    return framed(LIST + len(questions).to_bytes(4, "little") + b"".join(questions))
+    return marshal.dumps(LIST + len(questions).to_bytes(4, "little") + b"".join(questions), MARSHAL)
 
 
 def _plain(question: list[Any]) -> bytes:

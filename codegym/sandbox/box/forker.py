@@ -89,11 +89,11 @@ class Forker:
         while message := receive(MESSAGE_BYTES, room)[0]:
             if message != known:  # mostly they are those of the program before
                 known, limits = message, Limits(*marshal.loads(message))
-                steps, first_look = self._steps(limits), _first_look(limits)
+                steps, lines, first_look = self._steps(limits), limits.lines, _first_look(limits)
             started = monotonic()
             pid = fork()
             if pid == 0:
-                become(steps, limits.lines)
+                become(steps, lines)
             # Until the program has ended, every page that is written to is copied: so nothing but this is done.
             place = open_process(pid)
             events = poll(first_look)

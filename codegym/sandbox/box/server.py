@@ -105,7 +105,8 @@ class Server:
         if isinstance(code, list):
             self._answer(request, syntax=code)
             return None
-        return code, request["kind"], request["first_line"], request.get("function"), request.get("calls")
+        is_script = request["kind"] == "script"
+        return code, is_script, request["first_line"], request.get("function"), request.get("calls")
 
     def _start(self, request: Request, files: Files, output_bytes: int, channel: int | None = None) -> None:
         limits = tuple([request[name] for name in _LIMITS]) + (output_bytes, files.num_lines)

@@ -9,7 +9,7 @@ from _socket import SHUT_WR, socketpair
 from math import ceil
 
 from . import candidate
-from .answering import MARSHAL, forget, framed
+from .answering import MARSHAL, forget
 from .program import compile_program
 
 _ROUNDS = 20
@@ -44,13 +44,11 @@ def warm_up() -> None:
     """
     candidate.make_modules()
     null = os.open("/dev/null", os.O_RDWR)
+    code = compile_program(_SAMPLE)
+    calls = ['[[3,1,2],"a b"]', '[[4,5],""]']
     for _ in range(_ROUNDS):
-        candidate.take([(os.getpid, ())] * _ROUNDS)
-        candidate.read_job(os.dup(null))
-        code = compile_program(_SAMPLE)
-        calls = ['[[3,1,2],"a b"]', '[[4,5],""]']
-        candidate.work(marshal.dumps((code, "calls", 1, "sample", calls)), 0, null, -1)
-        _play_examiner(marshal.dumps((code, "examination", 1, None, None)), null)
+        candidate.work(marshal.dumps((code, False, 1, "sample", calls)), 0, null, -1)
+        _play_examiner(marshal.dumps((code, False, 1, None, None)), null)
     os.close(null)
     candidate.make_modules()
     forget()
@@ -59,7 +57,7 @@ def warm_up() -> None:
 def _play_examiner(job: bytes, report: int) -> None:
     examiner, channel = socketpair()
     questions: list[object] = ["sample", *[(0, [[3, 1, 2], "a b"], {})] * 3]
-    examiner.sendall(framed(marshal.dumps(questions, MARSHAL)))
+    examiner.sendall(marshal.dumps(marshal.dumps(questions, MARSHAL), MARSHAL))
     examiner.shutdown(SHUT_WR)
     candidate.work(job, 0, report, channel.detach())
     examiner.close()
