@@ -24,8 +24,8 @@ TOLD = "told_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
 _HEAD = struct.Struct("<cI")
 """Of a message: a letter and a length."""
-BYTES, LIST, CALL = b"s", b"[", b"(\3\0\0\0"
-"""How marshalled bytes begin, a marshalled list, and a marshalled tuple of three, which is a call."""
+BYTES, LIST = b"s", b"["
+"""How marshalled bytes begin, and a marshalled list."""
 _ROOM = memoryview(bytearray(ROOM_BYTES))
 _NEVER_RAISED = (StopIteration, StopAsyncIteration)  # these would end a test's loop early, as if it were through
 
@@ -52,6 +52,8 @@ class Channel:
         self.remotes: dict[int, Remote] = {}
         self.questions: list[bytes] = []
         self._ahead = ahead
+        self._foreseen = iter(ahead)
+        self._expected = next(self._foreseen, None)
         self._waiting, self._place = b"", 0
         if ahead:  # there is room for them, although nobody reads yet
             self.connection.sendall(_message(ahead))
@@ -79,25 +81,22 @@ class Channel:
 
     def _call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> bytes:
         try:
-            question = CALL + marshal.dumps(_number(remote), MARSHAL) + marshal.dumps(arguments, MARSHAL)
-            question += marshal.dumps(keywords, MARSHAL)
+            question = marshal.dumps((_number(remote), arguments, keywords), MARSHAL)
         except ValueError:
             return _plain(["call", remote, arguments, keywords])
         # What was asked before needs no second look: marshalling hides the type of nothing but buffers.
-        if question == self._foreseen() or _is_exact(arguments) and _is_exact(keywords):
+        if question == self._expected or _is_exact(arguments) and _is_exact(keywords):
             return question
         return _plain(["call", remote, arguments, keywords])
 
-    def _foreseen(self) -> bytes | None:
-        number = len(self.questions)
-        return self._ahead[number] if number < len(self._ahead) else None
-
     def _ask(self, question: bytes, arguments: list[Any] | None = None) -> Any:
-        if not self._ahead:
+        if self._ahead:
+            if question != self._expected:
+                raise Diverged
+            self._expected = next(self._foreseen, None)
+        else:
             self._send(_message([question]))
-        elif question != self._foreseen():
-            raise Diverged
-        self.questions.append(question)
+            self.questions.append(question)
         answer = self._receive()
         if answer.startswith(RAISED):
             raise _exception(*plain.decode(answer[1:]))

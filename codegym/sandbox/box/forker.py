@@ -190,15 +190,19 @@ def _hooks_at_forks() -> list[Callable[[], object]]:
     return hooks
 
 
-def serve(settings: Settings) -> None:
-    """Get warm, then serve until the server is gone."""
+def main(settings: dict[str, Any], paths: list[str], preload: list[str]) -> None:
+    """Load what programs need, get warm, then serve until the server is gone."""
+    sys.path[:] = paths
+    os.environ.pop("LD_BIND_NOW", None)  # it was for the start of this interpreter
+    for name in preload:
+        importlib.import_module(name)
     warnings.simplefilter("ignore")
     for setter in (site.setquit, site.sethelper, site.setcopyright):
         setter()  # "exit" and "quit", which "-S" leaves out
     warm.warm_up()
     random.seed(0)
     sys.argv[:] = [FILENAME]
-    forker = Forker(settings)
+    forker = Forker(Settings(**settings))
     gc.collect()
     warm.fill_pools()
     gc.freeze()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 from typing import Any
 
-from .plain import to_json
+from .plain import from_json, to_json
 
 MAX_BYTES = 1 << 30
 ROOM_BYTES = 1 << 16
 """Read at once, into the same place each time: what ``recv`` gets for itself and cuts off leaves memory in pieces."""
 _LENGTHS = struct.Struct(">II")
-_DECODER = json.JSONDecoder()
 
 
 def pack(header: Any, block: bytes = b"") -> bytes:
@@ -48,12 +46,9 @@ class Stream:
         block_start = _LENGTHS.size + header_length
         block_end = block_start + block_length
         self._wait_for(block_end)
-        text, block = waiting[_LENGTHS.size : block_start].decode("utf-8"), bytes(waiting[block_start:block_end])
+        text, block = bytes(waiting[_LENGTHS.size : block_start]), bytes(waiting[block_start:block_end])
         del waiting[:block_end]
-        header, end = _DECODER.raw_decode(text)
-        if end != len(text):
-            raise ValueError("a message with more than one header")
-        return header, block
+        return from_json(text), block
 
     def _wait_for(self, count: int) -> bytearray:
         """What has come, once it is so many bytes."""

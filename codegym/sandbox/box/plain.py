@@ -10,12 +10,13 @@ Subclasses of builtin types travel as their base value (a ``Counter`` as a dict,
 
 from __future__ import annotations
 
-import json
 import sys
+from _json import encode_basestring_ascii, make_encoder, make_scanner  # the package around them makes forks dearer
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from math import inf, nan
 from types import NoneType
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_DEPTH = 250  # levels of JSON: a list is one, a tuple or set two, a dict three; within the usual recursion limit
 MAX_NODES = 4_000_000
@@ -30,12 +31,6 @@ _TYPES = {
     kind.__name__: kind
     for kind in (int, float, complex, bool, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, NoneType)
 }
-_SCAN: Any = getattr(json.JSONDecoder(), "scan_once")  # noqa: B009 - the stubs do not know it
-_FAST: Any = getattr(json.encoder, "c_make_encoder")  # noqa: B009 - made once: json.dumps makes it anew each time
-_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
-_WRITE: Any = _FAST and _FAST(
-    None, _ENCODER.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
-)
 
 Refer = Callable[[Any], int]
 Resolve = Callable[[int], Any]
@@ -67,21 +62,51 @@ def decode(text: bytes, resolve: Resolve | None = None) -> Any:
     if TAG_NODES * len(text) > MAX_NODES < text.count(b",") + text.count(b"[") + TAG_NODES * text.count(b"{"):
         raise PlainError(f"more than {MAX_NODES:,} values in one message")
     try:
-        data, end = _SCAN(text.decode("ascii"), 0)
-        if end != len(text):
-            raise PlainError("more than one value in one message")
-        return _unpack(data, resolve, 0)
+        return _unpack(from_json(text), resolve, 0)
     except PlainError:
         raise
-    except StopIteration:
-        raise PlainError("not plain data: no JSON") from None
     except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
         raise PlainError(f"not plain data: {type(error).__name__}: {error}"[:300]) from None
 
 
+# --- JSON itself
+
+
+class _Reading:
+    """What the scanner of the standard library wants to be told."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+    parse_constant = {"NaN": nan, "Infinity": inf, "-Infinity": -inf}.__getitem__
+
+
+def _refuse(value: object) -> NoReturn:
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON can say")
+
+
+_SCAN: Any = make_scanner(_Reading)  # type: ignore[arg-type]  # the stubs want one of its own kind
+_WRITE: Any = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
+
+
 def to_json(data: Any) -> bytes:
     """Write what JSON itself can say, without blanks and in ASCII."""
-    return ("".join(_WRITE(data, 0)) if _WRITE else _ENCODER.encode(data)).encode("ascii")
+    return "".join(_WRITE(data, 0)).encode("ascii")
+
+
+def from_json(text: bytes) -> Any:
+    """Read what ``to_json`` wrote.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    try:
+        data, end = _SCAN(text.decode("ascii"), 0)
+    except StopIteration:
+        raise ValueError("no JSON") from None
+    if end != len(text):
+        raise ValueError("more than one value in one message")
+    return data
 
 
 # --- writing

@@ -14,7 +14,7 @@ class Rehearsal(Channel):
     def __init__(self, answer: Callable[[], Any]) -> None:
         self.questions = []
         self.remotes = {}
-        self._ahead = []
+        self._expected = None
         self._answer = answer
 
     def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -100,7 +99,7 @@ def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_e
     kept = [connection.fileno()] + ([] if memory_events is None else [memory_events])
     for descriptor in kept:
         os.set_inheritable(descriptor, True)
-    forker = {
+    forker_settings = {
         "server": connection.fileno(),
         "uid": settings["uid"],
         "own_namespace": level == "user",
@@ -109,11 +108,10 @@ def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_e
     }
     box = os.path.dirname(os.path.abspath(__file__))
     paths = [path for path in sys.path if path and path != box] + settings["paths"]
-    orders = json.dumps({"forker": forker, "paths": paths, "preload": settings["preload"]})
-    # Not as a directory: what finds the program in one stays in memory, and each fork would be dearer for it.
+    orders = {"settings": forker_settings, "paths": paths, "preload": settings["preload"]}
     folder, package = os.path.split(settings["box"])
-    program = f"import sys; sys.path.append({folder!r}); import {package}.__main__ as box; box.main()"
-    os.execv(settings["python"], [settings["python"], *sys.orig_argv[1:-2], "-c", program, orders])
+    program = f"import sys; sys.path.append({folder!r}); from {package} import forker; forker.main(**{orders!r})"
+    os.execv(settings["python"], [settings["python"], *sys.orig_argv[1:-2], "-c", program])
 
 
 def _withdraw(settings: dict[str, Any]) -> None:
