@@ -35,8 +35,8 @@ from .protocol import MESSAGE_BYTES, PLACES, Limits
 
 PROCESS_FD = PLACES[-1] + 1
 """What the forker opens next when a process has its files: the process."""
-SERVER_FD, EVENTS_FD, LOG_FD = range(64, 67)
-"""What belongs to the forker alone."""
+SERVER_FD, EVENTS_FD, LOG_FD = range(61, 64)
+"""What belongs to the forker alone; from 64 on the kernel has to make a larger table for every fork."""
 FIRST_LOOK_SECONDS = 0.1
 SWEEP_SECONDS = 10
 

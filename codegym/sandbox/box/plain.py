@@ -140,7 +140,10 @@ def _pack_all(values: Iterable[Any], refer: Refer | None, depth: int) -> list[An
     kinds = {*map(type, items)}
     if kinds <= _ATOMS or (kinds == _NUMBERS and min(items) > _SMALL and max(items) < BIG):
         return items
-    return [_pack(item, refer, depth + 1) for item in items]
+    packed = []  # a comprehension would make a function each time, which costs a fork four pages
+    for item in items:
+        packed.append(_pack(item, refer, depth + 1))
+    return packed
 
 
 def _pack_container(kind: type, value: Any, refer: Refer | None, depth: int) -> Any:

@@ -26,14 +26,13 @@ class Watcher:
     def __init__(self, poll: select.poll, process: int, memory_events: int | None) -> None:
         self._poll = poll
         self._process = process
-        self._ended = [(process, select.POLLIN)]
         self._memory_events = memory_events
         self._shared_pages = int(_stat(os.getpid())[21])  # what every fork starts with, counted once
         self._kills = self._read_kills()
 
     def end(self, pid: int, limits: Limits, started: float, events: Events) -> tuple[int, int, float, float]:
         """Wait for the process, and end it where its tree goes over a limit; gives what makes an ``End``."""
-        ended = EXITED if events == self._ended else self._look_after(limits, started, events)
+        ended = EXITED if events and events[0][0] == self._process else self._look_after(limits, started, events)
         if ended != EXITED:
             send_signal(pid, signal.SIGKILL)
         before = sum(getrusage(RUSAGE_CHILDREN)[:2])  # not "wait4", which imports a module each time
