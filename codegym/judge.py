@@ -13,7 +13,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -136,7 +136,9 @@ class Judge:
         Raises:
             SandboxError: as soon as one of them is asked for whose machine failed.
         """
-        return [future.result() for future in [self.submit(task, completion) for task, completion in pairs]]
+        futures = [self.submit(task, completion) for task, completion in pairs]
+        wait(futures, return_when=FIRST_EXCEPTION)  # once: to be woken for each takes time from the workers
+        return [future.result() for future in futures]
 
     def submit(self, task: Task, completion: str) -> Future[Verdict]:
         """Start judging; the future holds a verdict or a ``SandboxError``."""
@@ -213,13 +215,13 @@ class Judge:
                     return
                 sofar, future = runs, submit(len(runs))
                 if not future.done():  # a loop, since a sandbox may answer at once, as often as there are checks
-                    wait(sofar, future)
+                    follow(sofar, future)
                     return
 
-        def wait(sofar: tuple[Run, ...], future: Future[Execution]) -> None:
+        def follow(sofar: tuple[Run, ...], future: Future[Execution]) -> None:
             future.add_done_callback(_guarded(lambda done: go_on(sofar, done), verdict))
 
-        wait((), submit(0))
+        follow((), submit(0))
 
 
 def _goes_on(task: Task, execution: Execution, runs: tuple[Run, ...]) -> bool:

@@ -35,7 +35,9 @@ def main() -> None:
 def measure_throughput(submit: Submit, programs: list[Program]) -> dict[str, object]:
     """Everything in flight at once."""
     started = time.perf_counter()
-    passed = [future.result() for future in [submit(program) for program in programs]]
+    pending = [submit(program) for program in programs]
+    pending[-1].result()  # first: a thread that is woken for each one takes time from whoever judges them
+    passed = [future.result() for future in pending]
     return {"seconds": time.perf_counter() - started, "failed": _failed(programs, passed)}
 
 

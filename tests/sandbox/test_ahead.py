@@ -61,6 +61,48 @@ def test_a_loop_is_known_although_the_first_program_failed_in_it(sandbox: Sandbo
     assert values(sandbox, "def f(n): return n", job) == [True]
 
 
+COMPUTING = """
+for n in range(40):
+    a, b = f(n), f(-n)
+    assert math.fabs(sum(x * 2 for x in [a, b])) < 1e-6, "they cancel out"
+    assert max(a, b) == n
+"""
+
+
+def test_a_loop_that_computes_with_answers_is_known(sandbox: Sandbox) -> None:
+    job = Examination("import math", (COMPUTING,), ("f",))
+    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return n if len(READY) > 80 * 20 else 7\n"
+    assert values(sandbox, "def f(n): return n and 1", job) == [False]
+    assert values(sandbox, spy, job) == [True]
+    assert values(sandbox, "def f(n): return n + (n == 39)", job) == [False]
+    assert values(sandbox, "def f(n): return n", job) == [True]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "try:\n    assert f(1) == 2\nexcept AssertionError:\n    assert f(3) == 4",
+        "def inner():\n    assert f(1) == 2\n    return f(3)\nassert inner() == 4",
+        "if f(1) == 2:\n    assert f(3) == 4\nelse:\n    assert f(5) == 6",
+    ],
+)
+def test_assertions_that_steer_a_test_do_so_for_every_program(sandbox: Sandbox, check: str) -> None:
+    job = Examination("", (check, "assert f(7) == 8"), ("f",))
+    programs = [f"def f(n): return n + 1 if n == 7 else {value}" for value in ("n + 1", "2", "4", "0")] * 2
+    expected = [[holds(source, check), True] for source in programs]
+    assert [values(sandbox, source, job) for source in programs] == expected
+    assert [True, True] in expected and [False, True] in expected
+
+
+def holds(source: str, check: str) -> bool:
+    namespace: dict[str, object] = {}
+    try:
+        exec(f"{source}\n{check}", namespace)
+    except AssertionError:
+        return False
+    return True
+
+
 def test_a_call_that_would_not_be_made_does_not_hold_up_the_next_check(sandbox: Sandbox) -> None:
     job = Examination("", (LOOP, "assert f(7) == 7"), ("f",))
     hangs = "def f(n):\n    while n == 20: pass\n    return n and 7"

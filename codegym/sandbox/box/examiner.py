@@ -8,18 +8,20 @@ decides equality.
 
 from __future__ import annotations
 
+import ast
 import random
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from types import CodeType
 from typing import Any, Literal
 
 from . import plain
 from .channel import MAX_AHEAD_BYTES, TOLD, CandidateGone, Channel, Diverged
-from .rehearsal import Agreeable, Rehearsal, refuse
+from .rehearsal import Agreeable, Rehearsal, refuse, unassert
 
 RECURSION_LIMIT = 5000
 """For tests, and for reading what comes back; programs are compiled and run with the usual one."""
@@ -41,8 +43,8 @@ class Tests:
     """Compiled tests, and what they ask every program."""
 
     def __init__(self, setup: str, checks: list[str], exports: list[str]) -> None:
-        self.setup = _compile(setup)
-        self.checks = [_compile(check) for check in checks]
+        self._sources = [setup, *checks]
+        self.setup, *self.checks = map(_compile, self._sources)
         self.exports = exports
         self.use_random = any("random" in text for text in (setup, *checks))
         self.questions: list[bytes] = []
@@ -65,10 +67,11 @@ class Tests:
             self.questions = questions
 
     def _rehearse(self, answer: Callable[[], Any]) -> list[bytes]:
-        rehearsal = Rehearsal(answer)
+        rehearsal, tests = Rehearsal(answer), copy(self)
+        tests.setup, *tests.checks = [_compile(unassert(source)) for source in self._sources]
         signal.setitimer(signal.ITIMER_REAL, REHEARSAL_SECONDS)
         with suppress(ExaminerTimeout, CandidateGone):
-            _check_all(rehearsal, self, [None] * len(self.checks), stop=False)
+            _check_all(rehearsal, tests, [None] * len(self.checks), stop=False)
         return rehearsal.questions
 
 
@@ -149,7 +152,7 @@ def _message(error: BaseException) -> str:
         return ""
 
 
-def _compile(source: str) -> CodeType:
+def _compile(source: str | ast.Module) -> CodeType:
     try:
         return compile(source, "<examiner>", "exec", dont_inherit=True)
     except SyntaxError as error:  # the author's mistake: it shows as a check that cannot hold

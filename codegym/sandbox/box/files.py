@@ -14,7 +14,10 @@ class Files:
         self.num_lines = num_lines
         self.executed_lines: list[int] | None = None
         self._job = _filled("job", marshal.dumps(job))
-        self._stdin = None if stdin is None else _filled("stdin", stdin.encode("utf-8", "surrogatepass"))
+        self._stdin = None
+        if stdin is not None:
+            self._stdin = _filled("stdin", stdin.encode("utf-8", "surrogatepass"))
+            os.lseek(self._stdin, 0, os.SEEK_SET)
         self._stdout = os.memfd_create("stdout")
         self._report = os.memfd_create("report")
         self._lines = os.memfd_create("lines") if num_lines else None
@@ -29,8 +32,8 @@ class Files:
     def collect(self, output_bytes: int) -> tuple[bytes, bytes, bool]:
         """Output and report as far as the limit goes, and whether there was more; closes everything."""
         written, told = os.fstat(self._stdout).st_size, os.fstat(self._report).st_size
-        out = os.pread(self._stdout, min(written, output_bytes), 0)
-        report = os.pread(self._report, min(told, output_bytes), 0)
+        out = os.pread(self._stdout, min(written, output_bytes), 0) if written else b""
+        report = os.pread(self._report, min(told, output_bytes), 0) if told else b""
         if self._lines is not None:
             ran = os.pread(self._lines, self.num_lines, 0)
             self.executed_lines = [number for number, flag in enumerate(ran, 1) if flag]
@@ -45,5 +48,4 @@ def _filled(name: str, content: bytes) -> int:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ def refuse() -> Any:
 
 
 class Agreeable:
-    """An answer that tells nothing and is right whatever it is compared with."""
+    """An answer that tells nothing and with which tests go on: it is equal to everything, in whatever calculation."""
 
     def _agree(self, *_: object) -> bool:
         return True
@@ -46,6 +47,31 @@ class Agreeable:
     def _itself(self, *_: object) -> Agreeable:
         return self
 
+    def __float__(self) -> float:
+        return 0.0
+
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _agree
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __abs__ = __round__ = _itself
     __hash__ = None  # type: ignore[assignment]
+
+
+class _Unasserted(ast.NodeTransformer):
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802 - the name that is looked for
+        return ast.copy_location(ast.Expr(node.test), node)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        return node if isinstance(node, ast.expr) else super().generic_visit(node)  # no statement is in an expression
+
+
+def unassert(source: str) -> ast.Module | str:
+    """Tests in which an assertion only asks, so that a loop goes on as it does for a program that passes.
+
+    Gives the source itself where it is no Python, or so long that its questions would not be sent ahead.
+    """
+    if len(source) > MAX_AHEAD_BYTES:
+        return source
+    try:
+        tree: ast.Module = _Unasserted().visit(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
+    return tree
