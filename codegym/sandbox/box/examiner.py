@@ -57,6 +57,7 @@ class Tests:
         """
         self.are_known = True
         refused, agreed = self._rehearse(refuse), self._rehearse(Agreeable)
+        self._sources.clear()
         if all(agreed[: len(asked)] == asked for asked in (questions, refused)):
             self._foresee(agreed)
         elif questions == refused:

@@ -16,8 +16,8 @@ _ROUNDS = 20
 _POOL_BYTES, _POOL_HEAD_BYTES = 1 << 14, 48
 """The interpreter's memory for objects up to ``_LARGEST`` bytes: pools of blocks of one size, with a head each."""
 _STEP, _LARGEST = 16, 512
-_MAX_FILLERS = 1 << 14
-"""For one size; where there are no such pools, it ends there."""
+_MAX_FILLERS = 1 << 11
+"""For one size: several pools full of the smallest. In an interpreter without such pools it ends there."""
 _BYTES_HEAD = sys.getsizeof(b"")
 _fillers: list[bytes] = []
 _SAMPLE = """
