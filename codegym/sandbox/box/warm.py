@@ -72,5 +72,6 @@ def fill_pools() -> None:
     for size in range(_STEP * ceil(_BYTES_HEAD / _STEP), _LARGEST + 1, _STEP):
         for _ in range(_MAX_FILLERS):
             _fillers.append(bytes(size - _BYTES_HEAD))
-            if id(_fillers[-1]) % _POOL_BYTES == _POOL_HEAD_BYTES:
+            # In an old pool the first block may be free too, but then hardly with the second one after it.
+            if [id(filler) % _POOL_BYTES - _POOL_HEAD_BYTES for filler in _fillers[-2:]] == [0, size]:
                 break
