@@ -12,7 +12,7 @@ from codegym.sandbox.process import ProcessSandbox
 FIXED = Examination("", tuple(f"assert f({number}) == {number * number + 1}" for number in range(5)), ("f",))
 CHAINED = Examination("", ("assert g(f(3)) == 20",), ("f", "g"))
 
-PEEK = """
+LOOK = """
 import socket
 def waiting():
     channel = socket.socket(fileno=6)
@@ -22,6 +22,10 @@ def waiting():
         return b""
     finally:
         channel.detach()
+
+import time
+time.sleep(0.1)
+READY = waiting()
 """
 
 
@@ -44,7 +48,7 @@ def test_verdicts_are_the_same_when_questions_are_known(sandbox: Sandbox) -> Non
 
 
 def test_known_questions_lie_ready(sandbox: Sandbox) -> None:
-    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return len(READY) > 20 and n * n + 1\n"
+    spy = LOOK + "def f(n): return len(READY) > 20 and n * n + 1\n"
     values(sandbox, "def f(n): return 0", FIXED)
     assert values(sandbox, spy, FIXED) == [True] * 5
 
@@ -54,7 +58,7 @@ LOOP = "for n in range(40): assert abs(f(n) - n) < 1e-6"
 
 def test_a_loop_is_known_although_the_first_program_failed_in_it(sandbox: Sandbox) -> None:
     job = Examination("", (LOOP,), ("f",))
-    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return n if len(READY) > 40 * 20 else -1\n"
+    spy = LOOK + "def f(n): return n if len(READY) > 40 * 20 else -1\n"
     assert values(sandbox, "def f(n): return -1", job) == [False]
     assert values(sandbox, spy, job) == [True]
     assert values(sandbox, "def f(n): return n % 39", job) == [False]
@@ -71,7 +75,7 @@ for n in range(40):
 
 def test_a_loop_that_computes_with_answers_is_known(sandbox: Sandbox) -> None:
     job = Examination("import math", (COMPUTING,), ("f",))
-    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return n if len(READY) > 80 * 20 else 7\n"
+    spy = LOOK + "def f(n): return n if len(READY) > 80 * 20 else 7\n"
     assert values(sandbox, "def f(n): return n and 1", job) == [False]
     assert values(sandbox, spy, job) == [True]
     assert values(sandbox, "def f(n): return n + (n == 39)", job) == [False]
@@ -129,7 +133,7 @@ def test_tests_that_look_into_an_answer_get_the_right_ones(sandbox: Sandbox, che
 
 def test_an_answer_of_one_program_is_never_shown_to_the_next(sandbox: Sandbox) -> None:
     right = "def f(n): return 123456789\ndef g(n): return 20"
-    spy = PEEK + "import time\ntime.sleep(0.1)\nREADY = waiting()\ndef f(n): return 0\n"
+    spy = LOOK + "def f(n): return 0\n"
     spy += "def g(n): return 20 if b'123456789' in READY else 0"
     for _ in range(3):
         assert values(sandbox, right, CHAINED) == [True]

@@ -42,7 +42,7 @@ def run(source: str) -> list[str]:
 def test_a_fork_gets_its_memory_from_the_first_pages_of_new_pools():
     from_first_pages, of_all = map(int, run(FRESH))
     assert of_all == 30
-    assert from_first_pages > 25  # without the filling about a quarter of them: they lie anywhere in old pools
+    assert from_first_pages > 25  # without the filling none need be: they lie anywhere in old pools
 
 
 def test_programs_find_two_modules_with_nothing_in_them():

@@ -38,22 +38,23 @@ def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) ->
     """
     unsent = dumps(DONE, MARSHAL)
     while True:
-        unsent = _send(channel, unsent)
+        _send(channel, unsent)
         questions = _receive(channel)
+        unsent = b""
         for question in questions:
             if type(question) is not str:
-                unsent = _send(channel, unsent)
+                _send(channel, unsent)
+                unsent = b""
             unsent += dumps(_answer(question, namespace, first_line), MARSHAL)
         if not questions:
             close(channel)  # the examiner may read while the process ends
             return
 
 
-def _send(channel: int, message: bytes) -> bytes:
-    """Write all of it; gives what is left, which is nothing."""
+def _send(channel: int, message: bytes) -> None:
+    """Write all of it."""
     while message:
         message = message[write(channel, message) :]
-    return message
 
 
 def _receive(channel: int) -> list[Question]:

@@ -46,7 +46,7 @@ class Tests:
         self._sources = [setup, *checks]
         self.setup, *self.checks = map(_compile, self._sources)
         self.exports = exports
-        self.use_random = any("random" in text for text in (setup, *checks))
+        self.use_random = any("random" in source for source in self._sources)
         self.questions: list[bytes] = []
         self.are_known = False
 
@@ -56,8 +56,10 @@ class Tests:
         Only such questions are sent ahead: one that depends on an answer would tell it to the next program.
         """
         self.are_known = True
-        refused, agreed = self._rehearse(refuse), self._rehearse(Agreeable)
+        unasserted = copy(self)
+        unasserted.setup, *unasserted.checks = [_compile(unassert(source)) for source in self._sources]
         self._sources.clear()
+        refused, agreed = unasserted._rehearse(refuse), unasserted._rehearse(Agreeable)
         if all(agreed[: len(asked)] == asked for asked in (questions, refused)):
             self._foresee(agreed)
         elif questions == refused:
@@ -68,11 +70,10 @@ class Tests:
             self.questions = questions
 
     def _rehearse(self, answer: Callable[[], Any]) -> list[bytes]:
-        rehearsal, tests = Rehearsal(answer), copy(self)
-        tests.setup, *tests.checks = [_compile(unassert(source)) for source in self._sources]
+        rehearsal = Rehearsal(answer)
         signal.setitimer(signal.ITIMER_REAL, REHEARSAL_SECONDS)
         with suppress(ExaminerTimeout, CandidateGone):
-            _check_all(rehearsal, tests, [None] * len(self.checks), stop=False)
+            _check_all(rehearsal, self, [None] * len(self.checks), stop=False)
         return rehearsal.questions
 
 
