@@ -9,11 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from codegym.sandbox.base import Limits
+from codegym.sandbox.box.protocol import BATCH
 
 ROOT = Path("/sys/fs/cgroup")
-OVERHEAD_MB = 256
-"""For the server, the forker and temporary files, on top of what a program may use."""
+_OVERHEAD_MB = 256
 OVERHEAD_PROCESSES = 16
+
+
+def box_memory_mb(limits: Limits) -> int:
+    """What a program may use, with room for the server, the forker, temporary files and the output of others."""
+    return limits.memory_mb + _OVERHEAD_MB + 2 * (BATCH - 1) * limits.output_mb  # each may print and report so much
 
 
 class ControlGroup:
@@ -28,7 +33,7 @@ class ControlGroup:
     def create(cls, limits: Limits) -> ControlGroup | None:
         """Make one with these limits; None where this process may not."""
         name = f"codegym-{os.getpid()}-{secrets.token_hex(4)}"
-        memory = (limits.memory_mb + OVERHEAD_MB) << 20
+        memory = box_memory_mb(limits) << 20
         processes = limits.processes + OVERHEAD_PROCESSES
         try:
             if (ROOT / "cgroup.controllers").exists():

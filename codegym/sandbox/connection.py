@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from codegym.errors import SandboxError
 from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Outcome, Request, Run, Script
@@ -19,6 +19,17 @@ CACHED_TESTS = 256  # the server keeps as many; both forget all of them at once
 MIB = 1 << 20
 
 Message = tuple[dict[str, Any], bytes]
+
+
+class Order(NamedTuple):
+    """A request and how the box shall deal with it."""
+
+    number: int
+    request: Request
+    cold: bool = False
+    """Have the program compiled in its own process."""
+    ahead: bool = True
+    """Let the tests put their questions together."""
 
 
 class Diverged(Exception):
@@ -44,15 +55,14 @@ class Box:
         self.num_served = 0
         self.next_look = 0
 
-    def send(self, number: int, request: Request, cold: bool = False, ahead: bool = True) -> None:
-        """Write one request.
-
-        ``cold`` has the program compiled in its own process; ``ahead`` lets the tests put their questions together.
-        """
-        header = _header(number, request, cold) | self._job_fields(request.job, ahead)
-        message = pack(header, request.source.encode("utf-8", "surrogatepass"))
-        self._be_patient(request)
-        self._stream.socket.sendall(message)
+    def send(self, *orders: Order) -> None:
+        """Write requests; those that are sent together the box prepares together."""
+        messages = [
+            pack(_header(order) | self._job_fields(order), order.request.source.encode("utf-8", "surrogatepass"))
+            for order in orders
+        ]
+        self._be_patient(orders[0].request)
+        self._stream.socket.sendall(b"".join(messages))
 
     def receive(self, number: int, request: Request) -> Execution:
         """Wait for the execution of the oldest request that was sent."""
@@ -71,7 +81,7 @@ class Box:
             SandboxError: it answered, but wrongly.
         """
         request = Request("def echo(text):\n    return text[::-1]", Calls("echo", ((nonce,),)))
-        self.send(-1, request)
+        self.send(Order(-1, request))
         execution = self.receive(-1, request)
         if [outcome and outcome.value for outcome in execution.outcomes] != [nonce[::-1]]:
             raise SandboxError(f"a fresh box does not work: it answered its probe with {execution}")
@@ -97,7 +107,8 @@ class Box:
         if self._stream.socket.gettimeout() != patience:
             self._stream.socket.settimeout(patience)
 
-    def _job_fields(self, job: Script | Calls | Examination, ahead: bool) -> dict[str, Any]:
+    def _job_fields(self, order: Order) -> dict[str, Any]:
+        job = order.request.job
         if isinstance(job, Script):
             return {"kind": "script", "stdins": job.stdins}
         if isinstance(job, Calls):
@@ -109,7 +120,7 @@ class Box:
             "tests": tests,
             "text": text,
             "attributes": job.attributes,
-            "ahead": ahead,
+            "ahead": order.ahead,
             "stop": job.stop_at_first_failure,
         }
 
@@ -132,11 +143,11 @@ class Box:
         return messages
 
 
-def _header(number: int, request: Request, cold: bool) -> dict[str, Any]:
-    limits = request.limits
+def _header(order: Order) -> dict[str, Any]:
+    request, limits = order.request, order.request.limits
     return {
-        "id": number,
-        "cold": cold,
+        "id": order.number,
+        "cold": order.cold,
         "trace": request.trace_lines,
         "first_line": request.first_line,
         "cpu": limits.cpu_seconds,

@@ -21,7 +21,7 @@ import requests
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.base import Limits
-from codegym.sandbox.cgroup import OVERHEAD_MB, OVERHEAD_PROCESSES
+from codegym.sandbox.cgroup import OVERHEAD_PROCESSES, box_memory_mb
 from codegym.sandbox.connection import Box
 from codegym.sandbox.image import BOX_PATH, LABEL, PACKAGES_PATH, ensure_image
 from codegym.sandbox.pool import Pool
@@ -131,8 +131,8 @@ class DockerSandbox(Pool):
             "cap_drop": ["ALL"],
             "cap_add": list(CAPABILITIES),
             "security_opt": ["no-new-privileges"],
-            "mem_limit": f"{self._limits.memory_mb + OVERHEAD_MB}m",
-            "memswap_limit": f"{self._limits.memory_mb + OVERHEAD_MB}m",
+            "mem_limit": f"{box_memory_mb(self._limits)}m",
+            "memswap_limit": f"{box_memory_mb(self._limits)}m",
             "pids_limit": self._limits.processes + OVERHEAD_PROCESSES,
             "tmpfs": {"/tmp": temporary, "/dev/shm": temporary},
             "environment": START_ENVIRONMENT,

@@ -10,114 +10,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.base import Ended, Execution, Limits, Request, Run
+from codegym.sandbox.box.protocol import BATCH
 from codegym.sandbox.connection import Box, Diverged
+from codegym.sandbox.jobs import IN_HAND, Hand, Job, JobQueue
 
 MAX_ATTEMPTS = 3
-PIPELINE = 2
-"""Requests that a box has in hand: the next one waits in its socket while one runs."""
-PIPELINE_BYTES = 32768
-"""Larger requests are not sent ahead: they could fill the socket while the box waits to answer."""
 PROBE_EVERY = 1000
 LAUNCH_SECONDS = 60.0
 
 Launch = Callable[[], Box]
-
-
-@dataclass(eq=False)
-class _Job:
-    number: int
-    request: Request
-    alone: bool
-    future: Future[Execution] = field(default_factory=Future)
-    attempts: int = 0
-    hangs: int = 0
-    ahead: bool = True
-
-    @property
-    def is_small(self) -> bool:
-        job = self.request.job
-        texts = getattr(job, "stdins", None) or (*getattr(job, "checks", ()), getattr(job, "setup", ""))
-        calls = getattr(job, "arguments", ())
-        return not calls and len(self.request.source) + sum(map(len, texts)) < PIPELINE_BYTES // 4
-
-
-@dataclass(eq=False)
-class _Hands:
-    """What one worker holds: its box, and the jobs that are in it, oldest first."""
-
-    box: Box | None
-    flying: deque[_Job] = field(default_factory=deque)
-
-
-class _Queue:
-    """Jobs for the workers. A job that wants to be alone starts when nothing runs, and nothing starts beside it."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: deque[_Job] = deque()
-        self._waiting_alone: deque[_Job] = deque()
-        self._num_running = 0
-        self._exclusive = False
-        self.closed = False
-
-    def put(self, job: _Job, first: bool = False) -> None:
-        """Add a job, at the front where it was already begun; fails its future where the sandbox is closed."""
-        with self._changed:
-            if self.closed:
-                job.future.set_exception(SandboxError("the sandbox is closed"))
-                return
-            queue = self._waiting_alone if job.alone else self._waiting
-            (queue.appendleft if first else queue.append)(job)
-            self._changed.notify()
-
-    def take(self, wait: bool, small: bool = False) -> _Job | None:
-        """The next job, or None where there is none (``wait``: only when closed); ``small``: only one that is."""
-        with self._changed:
-            while not self.closed:
-                if (job := self._next(small)) is not None:
-                    self._num_running += 1
-                    return job
-                if not wait:
-                    return None
-                self._changed.wait()
-        return None
-
-    def _next(self, small: bool) -> _Job | None:
-        if self._exclusive:
-            return None
-        if self._waiting_alone:
-            self._exclusive = self._num_running == 0
-            return self._waiting_alone.popleft() if self._exclusive else None
-        if self._waiting and (self._waiting[0].is_small or not small):
-            return self._waiting.popleft()
-        return None
-
-    def release(self, job: _Job) -> None:
-        """The job no longer runs."""
-        with self._changed:
-            self._num_running -= 1
-            if job.alone:
-                self._exclusive = False
-            if self._waiting_alone or job.alone:
-                self._changed.notify_all()
-
-    def drain(self) -> list[_Job]:
-        """Take out everything that waits."""
-        with self._changed:
-            jobs = [*self._waiting_alone, *self._waiting]
-            self._waiting_alone.clear()
-            self._waiting.clear()
-            return jobs
-
-    def close(self) -> None:
-        """Let every waiting worker go."""
-        with self._changed:
-            self.closed = True
-            self._changed.notify_all()
 
 
 class Pool:
@@ -136,21 +40,20 @@ class Pool:
         self.limits = limits
         self._launch = launch
         self._recycle_after = recycle_after
-        self._queue = _Queue()
+        hands = [Hand() for _ in range(num_workers)]
+        self._queue = JobQueue(hands)
         self._numbers = itertools.count()
         self._boxes: set[Box] = set()
         self._boxes_lock = threading.Lock()
         self._closing = threading.Event()
         self._is_down = False
         try:
-            first = self._launch_probed()
+            hands[0].box = self._launch_probed()
         except (OSError, SandboxError) as error:
             raise SandboxUnavailable(str(error)) from error
         self._threads = [
-            threading.Thread(
-                target=self._work, args=(first if worker == 0 else None,), daemon=True, name=f"sandbox-{worker}"
-            )
-            for worker in range(num_workers)
+            threading.Thread(target=self._work, args=(hand,), daemon=True, name=f"sandbox-{worker}")
+            for worker, hand in enumerate(hands)
         ]
         for thread in self._threads:
             thread.start()
@@ -168,8 +71,7 @@ class Pool:
                     f"the request's limit {name}={getattr(request.limits, name)} is above the sandbox's own "
                     f"{getattr(self.limits, name)}: make the sandbox with these limits"
                 )
-        job = _Job(next(self._numbers), request, alone)
-        job.future.set_running_or_notify_cancel()  # one that was cancelled could take no result
+        job = Job(next(self._numbers), request, alone)
         self._queue.put(job)
         return job.future
 
@@ -178,7 +80,7 @@ class Pool:
         self._closing.set()
         self._queue.close()
         for job in self._queue.drain():
-            job.future.set_exception(SandboxError("the sandbox was closed"))
+            job.fail(SandboxError("the sandbox was closed"))
         with self._boxes_lock:
             for box in self._boxes:
                 box.interrupt()  # its worker ends it
@@ -192,60 +94,66 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _work(self, box: Box | None) -> None:
+    def _work(self, hand: Hand) -> None:
         """One worker: keep a box supplied, replace it when it fails."""
-        hands = _Hands(box)
         goes_on = True
         while goes_on:
             try:
-                goes_on = self._serve(hands)
+                goes_on = self._serve(hand)
             except Exception as error:  # of any kind: a worker that ends here would leave its jobs waiting for ever
-                self._end(hands.box)
-                hands.box = None
-                self._give_back(hands.flying, error)
-        self._end(hands.box)
+                self._end(hand.box)
+                hand.box = None
+                self._give_back(hand.jobs, error)
+        self._end(hand.box)
 
-    def _serve(self, hands: _Hands) -> bool:
+    def _serve(self, hand: Hand) -> bool:
         """One round: take what fits, send it, receive the oldest. False when the sandbox is closed."""
-        flying = hands.flying
-        if not flying and hands.box is not None and hands.box.num_served >= hands.box.next_look:
-            self._look_at(hands, hands.box)
-        job = self._take(hands.box, flying)
-        if job is not None:
-            flying.append(job)
-            hands.box = hands.box or self._launch_patiently()
+        jobs = hand.jobs
+        if not jobs and hand.box is not None and hand.box.num_served >= hand.box.next_look:
+            self._look_at(hand, hand.box)
+        if taken := self._take(hand):
+            hand.since = hand.since if jobs else time.monotonic()
+            jobs.extend(taken)
+            hand.box = hand.box or self._launch_patiently()
             if self._queue.closed:  # close() may have interrupted all boxes before this one came
                 raise SandboxError("the sandbox was closed")
-            hands.box.send(job.number, job.request, cold=job.attempts > 0, ahead=job.ahead)
-            if len(flying) < PIPELINE and job.is_small and not job.alone:
-                return True
-        if hands.box is None or not flying:
+            hand.box.send(*[job.order for job in taken])
+        if hand.box is None or not jobs:
             return False
-        try:
-            execution = hands.box.receive(flying[0].number, flying[0].request)
-        except Diverged:
-            again = flying.popleft()
-            again.ahead = False
-            self._queue.release(again)
-            self._queue.put(again, first=True)
-            return True
-        done = flying.popleft()
-        self._queue.release(done)
-        done.future.set_result(execution)
+        self._receive(hand, hand.box)
         return True
 
-    def _take(self, box: Box | None, flying: deque[_Job]) -> _Job | None:
-        if not flying:
-            return self._queue.take(wait=True)
-        due = box is not None and box.num_served + len(flying) >= box.next_look
-        return None if due or len(flying) >= PIPELINE else self._queue.take(wait=False, small=True)
+    def _take(self, hand: Hand) -> list[Job]:
+        """Jobs for the box, several at once, so that it does alike things together."""
+        box, jobs = hand.box, hand.jobs
+        until_look = min(PROBE_EVERY, self._recycle_after) if box is None else box.next_look - box.num_served
+        most = min(BATCH, until_look - len(jobs))
+        if not jobs:
+            return self._queue.take(most)
+        return self._queue.take_more(most) if jobs[0].is_sociable and len(jobs) <= IN_HAND - BATCH else []
 
-    def _look_at(self, hands: _Hands, box: Box) -> None:
+    def _receive(self, hand: Hand, box: Box) -> None:
+        """Wait for the oldest job; it goes back into the queue where it has to run again."""
+        oldest = hand.jobs[0]
+        try:
+            execution = box.receive(oldest.number, oldest.request)
+        except Diverged:
+            execution = None
+        hand.jobs.popleft()
+        hand.since = time.monotonic()
+        self._queue.release(oldest)
+        if execution is not None:
+            oldest.finish(execution)
+        elif not oldest.future.done():
+            oldest.ahead = False
+            self._queue.put(oldest, first=True)
+
+    def _look_at(self, hand: Hand, box: Box) -> None:
         """Probe a box that has served for a while, replace one that has done enough."""
         if box.num_served >= self._recycle_after:
             self._end(box)
-            hands.box = None
-            hands.box = self._launch_patiently()
+            hand.box = None
+            hand.box = self._launch_patiently()
             return
         box.probe(secrets.token_hex(8))
         box.next_look = min(box.num_served + PROBE_EVERY, self._recycle_after)
@@ -257,20 +165,20 @@ class Pool:
             self._boxes.remove(box)
         box.close()
 
-    def _give_back(self, flying: deque[_Job], error: BaseException) -> None:
-        """Queue the jobs of a failed box again; the oldest is the one that may have been the cause."""
-        while flying:
-            job = flying.pop()
+    def _give_back(self, jobs: deque[Job], error: BaseException) -> None:
+        """Queue the jobs of a failed box again, each to have a box for itself; the oldest may have been the cause."""
+        while jobs:
+            job = jobs.pop()
             self._queue.release(job)
-            job.attempts += not flying
-            job.hangs += not flying and isinstance(error, TimeoutError)
+            job.is_suspect = True
+            job.attempts += not jobs
+            job.hangs += not jobs and isinstance(error, TimeoutError)
             if job.hangs >= MAX_ATTEMPTS:  # it hung three boxes in a row: that is the program's doing
-                timeout = Run(Ended.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds)
-                job.future.set_result(Execution(runs=(timeout,)))
+                job.finish(Execution(runs=(Run(Ended.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds),)))
             elif self._queue.closed or job.attempts >= MAX_ATTEMPTS or isinstance(error, SandboxUnavailable):
                 reason = f"{type(error).__name__}: {error}"
-                job.future.set_exception(SandboxError(f"no verdict after {job.attempts} attempts; the last: {reason}"))
-            else:
+                job.fail(SandboxError(f"no verdict after {job.attempts} attempts; the last: {reason}"))
+            elif not job.future.done():
                 self._queue.put(job, first=True)
 
     def _launch_patiently(self) -> Box:

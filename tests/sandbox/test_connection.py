@@ -14,7 +14,7 @@ from codegym.sandbox import connection
 from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Limits, Outcome, Request, Run, Script
 from codegym.sandbox.box.frames import Stream
 from codegym.sandbox.box.plain import PlainError, decode, encode
-from codegym.sandbox.connection import Box, Diverged, _read_execution, _read_run
+from codegym.sandbox.connection import Box, Diverged, Order, _read_execution, _read_run
 
 SCRIPT = Request("print(1)", Script(("", "")))
 CALLS = Request("def f(x): return x", Calls("f", ((1,), (2,))))
@@ -49,7 +49,7 @@ def open_box():
 
 def test_a_request_goes_out_and_an_execution_comes_in():
     with open_box() as (box, server, _):
-        box.send(1, Request("print(2)", Script(("",))))
+        box.send(Order(1, Request("print(2)", Script(("",)))))
         header, source = server.receive()
         assert (header["id"], header["kind"], header["stdins"], source) == (1, "script", [""], b"print(2)")
         server.send(*make_run(stdout=b"2\n"))
@@ -68,7 +68,7 @@ def test_every_stdin_has_a_run_of_its_own():
 
 def test_source_may_hold_half_characters():
     with open_box() as (box, server, _):
-        box.send(1, Request("'\ud800'", Script(("\udfff",))))
+        box.send(Order(1, Request("'\ud800'", Script(("\udfff",)))))
         header, source = server.receive()
         assert source.decode("utf-8", "surrogatepass") == "'\ud800'"
         assert header["stdins"] == ["\udfff"]
@@ -76,13 +76,13 @@ def test_source_may_hold_half_characters():
 
 def test_arguments_that_are_not_plain_are_an_error_before_anything_is_sent():
     with open_box() as (box, _, _), pytest.raises(PlainError, match="not plain data"):
-        box.send(1, Request("", Calls("f", ((object(),),))))
+        box.send(Order(1, Request("", Calls("f", ((object(),),)))))
 
 
 def test_tests_are_sent_once_and_by_number_after_that():
     with open_box() as (box, server, _):
         for number in range(3):
-            box.send(number, TESTS)
+            box.send(Order(number, TESTS))
         headers = [server.receive()[0] for _ in range(3)]
         assert len({header["tests"] for header in headers}) == 1
         assert decode(headers[0]["text"].encode()) == ["", ["assert f() == 1", "assert f() == 2"], ["f"]]
@@ -94,7 +94,7 @@ def test_known_tests_are_forgotten_all_at_once_and_numbers_given_again(monkeypat
     with open_box() as (box, server, _):
         sent = []
         for number in (1, 2, 1, 3, 1, 3, 2):  # the third different one makes the host forget
-            box.send(number, Request("", Examination("", (str(number),), ())))
+            box.send(Order(number, Request("", Examination("", (str(number),), ()))))
             header, _ = server.receive()
             sent.append((header["tests"], header["text"] is not None))
         assert sent == [(0, True), (1, True), (0, False), (0, True), (1, True), (0, False), (0, True)]

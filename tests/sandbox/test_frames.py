@@ -48,6 +48,15 @@ def test_messages_keep_their_borders_however_the_bytes_are_cut(sent, cuts):
         stream.receive()
 
 
+def test_messages_that_came_together_are_given_together(pair):
+    here, there = pair
+    here.socket.sendall(b"".join(pack(number) for number in range(5)) + pack(5)[:3])
+    assert [header for header, _ in there.receive_some(4)] == [0, 1, 2, 3]
+    assert there.receive_some(4) == [(4, b"")]  # the sixth is not whole
+    here.socket.sendall(pack(5)[3:])
+    assert there.receive_some(4) == [(5, b"")]
+
+
 def test_large_blocks_cross_while_both_sides_take_turns(pair):
     here, there = pair
     block = bytes(range(256)) * 4 * 4096  # 4 MiB, many times what a socket holds

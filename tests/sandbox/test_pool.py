@@ -32,18 +32,21 @@ class StubBox:
     def __init__(self, trouble=lambda request: None):
         self.trouble = trouble
         self.sent = deque()
+        self.sizes = []
         self.was_cold = []
         self.num_served = 0
         self.next_look = 0
         self.num_probes = 0
         self.closed = False
 
-    def send(self, number, request, cold=False, ahead=True):
-        self.sent.append((number, request))
-        self.was_cold.append(cold)
+    def send(self, *orders):
+        self.sent.extend(orders)
+        self.sizes.append(len(orders))
+        self.was_cold += [order.cold for order in orders]
 
     def receive(self, number, request):
-        assert self.sent.popleft() == (number, request)
+        order = self.sent.popleft()
+        assert (order.number, order.request) == (number, request)
         self.trouble(request)
         self.num_served += 1
         return Execution(runs=(Run(Ended.EXITED, stdout=request.source.encode()),))
@@ -152,6 +155,19 @@ def test_innocent_programs_beside_a_bad_one_do_not_lose_their_attempts():
         futures = [sandbox.submit(script(source)) for source in ("bad", "a", "bad", "b", "bad", "c")]
         wait(futures, PATIENCE)
     assert [future.exception() is None for future in futures] == [False, True] * 3
+
+
+def test_after_a_failure_each_program_has_a_box_for_itself():
+    gate = threading.Event()
+    trouble = failing(EOFError(), times=2)
+    launcher = Launcher(lambda request: gate.wait(PATIENCE) if request.source == "first" else trouble(request))
+    with stub_pool(launcher) as sandbox:
+        futures = [sandbox.submit(script(source)) for source in ("first", "a", "b", "bad", *"cdefghijkl")]
+        gate.set()
+        assert not wait(futures, PATIENCE).not_done
+    sizes = [size for box in launcher.boxes[1:] for size in box.sizes]
+    assert launcher.boxes[0].sizes[-1] > 1
+    assert sizes[:3] == [1, 1, 1]  # the one that may have been the cause, and those beside it
 
 
 @pytest.mark.parametrize("error", [TypeError("a bug"), RecursionError(), KeyError("id")], ids=repr)

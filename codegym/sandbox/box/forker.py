@@ -2,7 +2,8 @@
 
 Whatever a program leaves behind becomes the forker's child (it is a "subreaper"), and it has no other children: when
 there are none, nothing of the program is left. All it ever reads itself are numbers; the program is in a memory file
-that only the fork opens, so the memory that a program inherits holds nothing of any program before it.
+that only the fork opens, so the memory that a program inherits holds nothing of any program before it, except when and
+how a few have ended.
 
 A fork starts with the forker's page tables and copies each page that either of the two writes to, if only to count a
 reference: that is most of what a program costs. So it is an interpreter of its own in which little is loaded, and
@@ -31,7 +32,7 @@ from typing import Any, NamedTuple
 
 from . import candidate, cleaning, warm, watch
 from .program import FILENAME
-from .protocol import MESSAGE_BYTES, PLACES, Limits
+from .protocol import MESSAGE_BYTES, PLACES, REPORT_FD, STDOUT_FD, Limits
 
 PROCESS_FD = PLACES[-1] + 1
 """What the forker opens next when a process has its files: the process."""
@@ -39,6 +40,8 @@ SERVER_FD, EVENTS_FD, LOG_FD = range(61, 64)
 """What belongs to the forker alone; from 64 on the kernel has to make a larger table for every fork."""
 FIRST_LOOK_SECONDS = 0.1
 SWEEP_SECONDS = 10
+MAX_PLANS = 16
+"""Messages that are kept in mind with what they ask for."""
 
 
 class Settings(NamedTuple):
@@ -54,6 +57,17 @@ class Settings(NamedTuple):
     """Descriptor of the file in which the control group counts its out-of-memory kills."""
     writable: list[str]
     """Where programs can write; emptied after each."""
+
+
+class Plan(NamedTuple):
+    """What a message asks for."""
+
+    limits: Limits
+    more: bool
+    """The end may be told together with that of the next process."""
+    steps: candidate.Steps
+    first_look: float
+    """Milliseconds."""
 
 
 class Forker:
@@ -85,23 +99,36 @@ class Forker:
         receive, open_process, poll, send = self._server.recvmsg, os.pidfd_open, self._poll.poll, self._server.send
         become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(PLACES))
         end, sweep, dumps = self._watcher.end, self._sweep, marshal.dumps
-        known = b""
+        plans: dict[bytes, Plan] = {}
+        ended: list[tuple[int, int, float, float]] = []
         while message := receive(MESSAGE_BYTES, room)[0]:
-            if message != known:  # mostly they are those of the program before
-                known, limits = message, Limits(*marshal.loads(message))
-                steps, lines, first_look = self._steps(limits), limits.lines, _first_look(limits)
+            if message not in plans:  # mostly they are those of a program before
+                if len(plans) == MAX_PLANS:
+                    plans.clear()
+                plans[message] = self._plan(message)
+            limits, more, steps, first_look = plans[message]
             started = monotonic()
             pid = fork()
             if pid == 0:
-                become(steps, lines)
+                become(steps, limits.lines)
             # Until the program has ended, every page that is written to is copied: so nothing but this is done.
             place = open_process(pid)
             events = poll(first_look)
             if place != PROCESS_FD:  # all below are taken
                 os._exit(72)  # the host replaces the box
-            ended = end(pid, limits, started, events)
-            sweep()
-            send(dumps(ended))
+            if ended and not events:  # this one takes its time, those before it are through
+                send(dumps(ended))
+                ended.clear()
+            ended.append(end(pid, limits, started, events))
+            sweep(limits)
+            if not more:
+                send(dumps(ended))
+                ended.clear()
+
+    def _plan(self, message: bytes) -> Plan:
+        fields, more = marshal.loads(message)
+        limits = Limits(*fields)
+        return Plan(limits, more, self._steps(limits), 1000 * min(FIRST_LOOK_SECONDS, limits.wall))
 
     def _steps(self, limits: Limits) -> candidate.Steps:
         """By which a fork gives up everything but what belongs to its program."""
@@ -119,18 +146,17 @@ class Forker:
             (self._hooks.extend, (self._hooks_of_programs,)),
         ]
 
-    def _sweep(self) -> None:
+    def _sweep(self, limits: Limits) -> None:
         """Kill what the program left alive, reap it, close its files and empty the directories it could write to."""
         if not _reap():
             _kill_all()
+        for descriptor in (STDOUT_FD, REPORT_FD):  # they are memory, which the next program may need
+            if os.lseek(descriptor, 0, os.SEEK_END) > limits.output:
+                os.truncate(descriptor, limits.output + 1)
         os.closerange(0, PROCESS_FD + 1)
         for directory, num_free in self._free_files:
             if os.statvfs(directory).f_ffree != num_free:
                 cleaning.empty(directory)
-
-
-def _first_look(limits: Limits) -> float:
-    return 1000 * min(FIRST_LOOK_SECONDS, limits.wall)
 
 
 def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:

@@ -50,6 +50,17 @@ class Stream:
         del waiting[:block_end]
         return from_json(text), block
 
+    def receive_some(self, most: int) -> list[tuple[Any, bytes]]:
+        """Wait for the next message; with it come those that have arrived already, ``most`` in all."""
+        messages = [self.receive()]
+        while len(messages) < most and self._has_message():
+            messages.append(self.receive())
+        return messages
+
+    def _has_message(self) -> bool:
+        waiting = self._waiting
+        return len(waiting) >= _LENGTHS.size and len(waiting) >= _LENGTHS.size + sum(_LENGTHS.unpack_from(waiting))
+
     def _wait_for(self, count: int) -> bytearray:
         """What has come, once it is so many bytes."""
         while len(self._waiting) < count:
