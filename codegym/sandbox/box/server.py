@@ -4,7 +4,7 @@ It is the only process of the box that holds a program's text or an author's tes
 and no program descends from it: what is in its memory can never be found in a program's.
 
 Programs that came together are prepared together, run while this process sleeps, and are examined together. Done one
-by one the same work takes three times as long, since each program leaves nothing of it in the caches of the processor.
+by one the same work takes up to three times as long: each program leaves nothing of it in the processor's caches.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair  # as they are, w
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import groupby, pairwise
+from itertools import groupby
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -96,8 +96,7 @@ class Server:
     def _examine(self, messages: Iterable[Message]) -> None:
         begun = [self._begin(*message) for message in messages]
         running = [each for each in begun if isinstance(each, _Examination)]
-        for each, after in pairwise([*running, None]):
-            assert each is not None
+        for each, after in zip(running, [*running[1:], None], strict=True):
             # Where the next one has to talk to this process, the end of this one has to be known by then.
             self._start(each.request, each.files, each.candidates_end.fileno(), after is not None and after.is_foreseen)
             each.candidates_end.close()
