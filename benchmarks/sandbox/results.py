@@ -21,6 +21,10 @@ class Measured:
     failed: set[str] = field(default_factory=set)
     """Gold programs that it did not accept."""
 
+    def leave_out_first_round(self) -> None:
+        """In it everything was cold."""
+        del self.rates[0], self.latencies[0]
+
     def percentile(self, percent: int) -> Spread:
         """In milliseconds, over the rounds."""
         return Spread.of([1000 * statistics.quantiles(seconds, n=100)[percent - 1] for seconds in self.latencies])
