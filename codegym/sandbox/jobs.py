@@ -33,10 +33,10 @@ class Job:
     """Nothing else may run in the pool."""
     future: Future[Execution] = field(default_factory=Future)
     attempts: int = 0
-    """How often a box failed while this was its oldest job."""
+    """How often a box failed that had only this one."""
     hangs: int = 0
     is_suspect: bool = False
-    """A box failed that had it in hand, so that it has the next box for itself: then it is known whose doing it was."""
+    """A box failed that had it in hand, so that it has the next one for itself."""
     is_doubled: bool = False
     """Two workers have it."""
     ahead: bool = True

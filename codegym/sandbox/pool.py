@@ -166,13 +166,14 @@ class Pool:
         box.close()
 
     def _give_back(self, jobs: deque[Job], error: BaseException) -> None:
-        """Queue the jobs of a failed box again, each to have a box for itself; the oldest may have been the cause."""
+        """Queue the jobs of a failed box again, each to have a box for itself: then it is known whose doing it was."""
+        was_alone = len(jobs) == 1
         while jobs:
             job = jobs.pop()
             self._queue.release(job)
             job.is_suspect = True
-            job.attempts += not jobs
-            job.hangs += not jobs and isinstance(error, TimeoutError)
+            job.attempts += was_alone
+            job.hangs += not jobs and isinstance(error, TimeoutError)  # what came before has been answered
             if job.hangs >= MAX_ATTEMPTS:  # it hung three boxes in a row: that is the program's doing
                 job.finish(Execution(runs=(Run(Ended.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds),)))
             elif self._queue.closed or job.attempts >= MAX_ATTEMPTS or isinstance(error, SandboxUnavailable):

@@ -167,7 +167,8 @@ def test_after_a_failure_each_program_has_a_box_for_itself():
         assert not wait(futures, PATIENCE).not_done
     sizes = [size for box in launcher.boxes[1:] for size in box.sizes]
     assert launcher.boxes[0].sizes[-1] > 1
-    assert sizes[:3] == [1, 1, 1]  # the one that may have been the cause, and those beside it
+    assert sizes[:3] == [1, 1, 1]  # all that were in it
+    assert sum(cold for box in launcher.boxes for cold in box.was_cold) == 1  # who failed again when it was alone
 
 
 @pytest.mark.parametrize("error", [TypeError("a bug"), RecursionError(), KeyError("id")], ids=repr)

@@ -13,6 +13,7 @@ from requests_for import PATIENCE, script
 
 from codegym.sandbox.base import Calls, Ended, Examination, Limits, Request
 from codegym.sandbox.box.protocol import BATCH
+from codegym.sandbox.docker import DockerSandbox
 from codegym.sandbox.process import ProcessSandbox
 
 SQUARES = Examination("", tuple(f"assert f({number}) == {number * number}" for number in range(3)), ("f",))
@@ -21,9 +22,9 @@ LIMITS = Limits(cpu_seconds=1, wall_seconds=10, memory_mb=1024)
 RIGHT = Request("def f(n): return n * n", SQUARES, LIMITS)
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with ProcessSandbox(LIMITS, num_workers=1) as sandbox:
+@pytest.fixture(scope="module", params=[ProcessSandbox, pytest.param(DockerSandbox, marks=pytest.mark.docker)])
+def sandbox(request):
+    with request.param(LIMITS, num_workers=1) as sandbox:
         sandbox.submit(RIGHT).result(PATIENCE)  # from here on the questions of these tests are known
         yield sandbox
 
