@@ -27,10 +27,10 @@ Launch = Callable[[], Box]
 class Pool:
     """A sandbox of ``num_workers`` boxes; back ends are subclasses that say how a box is launched.
 
-    A box that dies, hangs or fails its probe is replaced, and the programs it had in hand run again; the one it was
-    working on at most ``MAX_ATTEMPTS`` times, then its future gets a ``SandboxError`` (or a timeout, where it hung the
-    box each time). Boxes are recycled after ``recycle_after`` programs. The first box is launched at once, so that a
-    back end that cannot work says so here.
+    A box has several programs in hand. One that dies, hangs or fails its probe is replaced, and what it had in hand
+    runs again, one at a time; where a program's box fails ``MAX_ATTEMPTS`` times so, its future gets a
+    ``SandboxError`` (or a timeout, where the box hung each time). Boxes are recycled after ``recycle_after`` programs.
+    The first box is launched at once, so that a back end that cannot work says so here.
     """
 
     def __init__(self, launch: Launch, num_workers: int, limits: Limits, recycle_after: int) -> None:
