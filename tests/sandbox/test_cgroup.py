@@ -13,8 +13,8 @@ from codegym.sandbox import cgroup
 from codegym.sandbox.base import Limits
 from codegym.sandbox.cgroup import ControlGroup
 
-LIMITS = Limits(memory_mb=100, processes=20)
-MEMORY = str((100 + 256) << 20)  # the program's, and what the box takes for itself
+LIMITS = Limits(memory_mb=100, processes=20, output_mb=16)
+MEMORY = str((100 + 256 + 2 * 3 * 16) << 20)  # the program's, the box's own, and what three others printed and told
 PROCESSES = str(20 + 16)
 
 

@@ -87,8 +87,8 @@ def details(client, sandbox):
         ("IpcMode", "private"),
         ("PidMode", ""),
         ("UTSMode", ""),
-        ("Memory", (256 + 256) << 20),
-        ("MemorySwap", (256 + 256) << 20),  # as much as memory alone: no swap
+        ("Memory", (256 + 256 + 6) << 20),
+        ("MemorySwap", (256 + 256 + 6) << 20),  # as much as memory alone: no swap
         ("PidsLimit", 16 + 16),
         ("SecurityOpt", ["no-new-privileges"]),  # and so the engine's own seccomp profile
         ("CapDrop", ["ALL"]),
