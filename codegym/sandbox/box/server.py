@@ -38,6 +38,8 @@ COMPILE_CHARACTERS = 65536
 """Longer programs are compiled in their own process, under its limits; so are those that killed a server."""
 MAX_PATIENCE_MS = 50
 """Answers may fill the socket: then they have to be read before the candidate is through."""
+LONG_BYTES = 1 << 14
+"""An answer with more of output is sent at once: several of them together would make this process grow."""
 NULL_FD = 0
 """Where this process has /dev/null."""
 
@@ -178,6 +180,8 @@ class Server:
 
     def _answer(self, request: Request, block: bytes = b"", last: bool = True, **fields: Any) -> None:
         self._unsent.append(pack({"id": request["id"], "last": last} | fields, block))
+        if len(block) > LONG_BYTES:
+            self._send_answers()
 
     def _send_answers(self) -> None:
         """Before waiting for anybody, let the host have what is known."""
