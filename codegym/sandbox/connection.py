@@ -62,7 +62,7 @@ class Box:
             for order in orders
         ]
         self._be_patient(orders[0].request)
-        self._stream.socket.sendall(b"".join(messages))
+        self._stream.send(*messages)
 
     def receive(self, number: int, request: Request) -> Execution:
         """Wait for the execution of the oldest request that was sent."""

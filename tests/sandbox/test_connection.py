@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from codegym.sandbox import connection
 from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Limits, Outcome, Request, Run, Script
-from codegym.sandbox.box.frames import Stream
+from codegym.sandbox.box.frames import Stream, pack
 from codegym.sandbox.box.plain import PlainError, decode, encode
 from codegym.sandbox.connection import Box, Diverged, Order, _read_execution, _read_run
 
@@ -52,7 +52,7 @@ def test_a_request_goes_out_and_an_execution_comes_in():
         box.send(Order(1, Request("print(2)", Script(("",)))))
         header, source = server.receive()
         assert (header["id"], header["kind"], header["stdins"], source) == (1, "script", [""], b"print(2)")
-        server.send(*make_run(stdout=b"2\n"))
+        server.send(pack(*make_run(stdout=b"2\n")))
         run = Run(Ended.EXITED, stdout=b"2\n", cpu_seconds=0.5, wall_seconds=0.6)
         assert box.receive(1, SCRIPT) == Execution(runs=(run,))
         assert box.num_served == 1
@@ -62,7 +62,7 @@ def test_every_stdin_has_a_run_of_its_own():
     with open_box() as (box, server, _):
         for number, stdout in enumerate((b"one", b"two")):
             header, block = make_run(stdout=stdout)
-            server.send(header | {"last": number == 1}, block)
+            server.send(pack(header | {"last": number == 1}, block))
         assert [run.stdout for run in box.receive(1, SCRIPT).runs] == [b"one", b"two"]
 
 
@@ -102,7 +102,7 @@ def test_known_tests_are_forgotten_all_at_once_and_numbers_given_again(monkeypat
 
 def test_answer_to_another_request_is_an_error():
     with open_box() as (box, server, _):
-        server.send(*make_run())
+        server.send(pack(*make_run()))
         with pytest.raises(ValueError, match="answered request 1 where 2 was asked"):
             box.receive(2, SCRIPT)
 
@@ -275,7 +275,7 @@ def test_any_header_is_an_execution_or_a_known_error(request_, headers, run, blo
     genuine, _ = make_run()
     with open_box() as (box, server, _):
         for header in [*headers, genuine | {"run": run}]:
-            server.send(header | {"id": 1} if isinstance(header, dict) else header, block)
+            server.send(pack(header | {"id": 1} if isinstance(header, dict) else header, block))
         server.socket.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ValueError, OSError, EOFError, Diverged):
             assert type(box.receive(1, request_)) is Execution
@@ -284,7 +284,7 @@ def test_any_header_is_an_execution_or_a_known_error(request_, headers, run, blo
 @given(st.dictionaries(names, things, max_size=3))
 def test_any_change_to_a_genuine_header_is_an_execution_or_a_known_error(changes):
     with open_box() as (box, server, _):
-        server.send(*make_run(b"", b"out", **changes))
+        server.send(pack(*make_run(b"", b"out", **changes)))
         server.socket.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ValueError, OSError, EOFError):
             run = box.receive(1, SCRIPT).runs[0]
@@ -304,7 +304,7 @@ def test_any_bytes_of_the_box_are_a_known_error(data):
 def test_any_outcomes_are_an_execution_or_a_known_error(outcomes):
     with open_box() as (box, server, _):
         header, block = make_run()
-        server.send(header | {"outcomes": outcomes, "diverged": False}, block)
+        server.send(pack(header | {"outcomes": outcomes, "diverged": False}, block))
         with contextlib.suppress(ValueError):
             assert type(box.receive(1, TESTS)) is Execution
 

@@ -26,7 +26,7 @@ def pair():
 
 def test_a_message_is_a_header_and_a_block(pair):
     here, there = pair
-    here.send({"id": 1}, b"\x00raw\xff")
+    here.send(pack({"id": 1}, b"\x00raw\xff"))
     assert there.receive() == ({"id": 1}, b"\x00raw\xff")
 
 
@@ -50,17 +50,17 @@ def test_messages_keep_their_borders_however_the_bytes_are_cut(sent, cuts):
 
 def test_messages_that_came_together_are_given_together(pair):
     here, there = pair
-    here.socket.sendall(b"".join(pack(number) for number in range(5)) + pack(5)[:3])
+    here.send(*[pack(number) for number in range(5)], pack(5)[:3])
     assert [header for header, _ in there.receive_some(4)] == [0, 1, 2, 3]
     assert there.receive_some(4) == [(4, b"")]  # the sixth is not whole
-    here.socket.sendall(pack(5)[3:])
+    here.send(pack(5)[3:])
     assert there.receive_some(4) == [(5, b"")]
 
 
 def test_large_blocks_cross_while_both_sides_take_turns(pair):
     here, there = pair
     block = bytes(range(256)) * 4 * 4096  # 4 MiB, many times what a socket holds
-    thread = threading.Thread(target=lambda: [here.send(number, block) for number in range(3)])
+    thread = threading.Thread(target=lambda: [here.send(pack(number, block)) for number in range(3)])
     thread.start()
     assert [there.receive() for _ in range(3)] == [(0, block), (1, block), (2, block)]
     thread.join()
@@ -114,6 +114,6 @@ def test_silence_is_a_timeout(pair):
 
 def test_header_is_ascii_so_that_half_characters_cross(pair):
     here, there = pair
-    here.send({"stdin": "\ud800 é"})
+    here.send(pack({"stdin": "\ud800 é"}))
     assert there.receive() == ({"stdin": "\ud800 é"}, b"")
     assert pack({"stdin": "\ud800 é"}).isascii()

@@ -28,9 +28,9 @@ class Stream:
         self._waiting = bytearray()
         self._room = memoryview(bytearray(ROOM_BYTES))
 
-    def send(self, header: Any, block: bytes = b"") -> None:
-        """Write one message."""
-        self.socket.sendall(pack(header, block))
+    def send(self, *messages: bytes) -> None:
+        """Write messages that are packed already, all together."""
+        self.socket.sendall(b"".join(messages))
 
     def receive(self) -> tuple[Any, bytes]:
         """Wait for the next message.

@@ -13,6 +13,7 @@ PLACES = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD
 BATCH = 4
 """Programs that are prepared together, run one after another and are examined together."""
 ENDS_BYTES = 1 << 12
+"""Room for what is said of the ends of as many."""
 MESSAGE_BYTES = 256
 """Room for what is said of one process. For more than 512 the interpreter goes to the C allocator, cuts off what was
 not needed and leaves a little chunk behind for every program; each fork then looks through all of them."""

@@ -186,7 +186,7 @@ class Server:
     def _send_answers(self) -> None:
         """Before waiting for anybody, let the host have what is known."""
         if self._unsent:
-            self.host.socket.sendall(b"".join(self._unsent))
+            self.host.send(*self._unsent)
             self._unsent.clear()
 
 
