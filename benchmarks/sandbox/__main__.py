@@ -90,15 +90,16 @@ def measure(config: Config, names: list[str], rows: Path) -> Results:
         for number in track(range(config.rounds + 1), "rounds", console=Console(stderr=True)):
             turn = number % len(names)
             order = names[turn:] + names[:turn]
-            for take in (measure_throughput, measure_latency):  # what is compared stands close together
-                for name in order:
-                    take(hosts[name], results[name], number, num_rows)
+            for name in order:  # all throughputs first: what is compared stands close together
+                measure_throughput(hosts[name], results[name], number)
+            for name in order:
+                measure_latency(hosts[name], results[name], number, num_rows)
     for measured in results.values():
         measured.leave_out_first_round()
     return results
 
 
-def measure_throughput(host: Host, measured: Measured, number: int, _: int) -> None:
+def measure_throughput(host: Host, measured: Measured, number: int) -> None:
     answer = host.ask(measure="throughput", count=measured.count, salt=f"round-{number}-throughput")
     measured.failed |= set(answer["failed"])
     measured.rates.append(measured.count / answer["seconds"])

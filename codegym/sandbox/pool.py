@@ -40,6 +40,8 @@ class Pool:
         self.limits = limits
         self._launch = launch
         self._recycle_after = recycle_after
+        self._first_look = min(PROBE_EVERY, recycle_after)
+        """How many programs a fresh box serves before it is looked at."""
         hands = [Hand() for _ in range(num_workers)]
         self._queue = JobQueue(hands)
         self._numbers = itertools.count()
@@ -112,7 +114,8 @@ class Pool:
         if not jobs and hand.box is not None and hand.box.num_served >= hand.box.next_look:
             self._look_at(hand, hand.box)
         if taken := self._take(hand):
-            hand.since = hand.since if jobs else time.monotonic()
+            if not jobs:
+                hand.since = time.monotonic()
             jobs.extend(taken)
             hand.box = hand.box or self._launch_patiently()
             if self._queue.closed:  # close() may have interrupted all boxes before this one came
@@ -126,7 +129,7 @@ class Pool:
     def _take(self, hand: Hand) -> list[Job]:
         """Jobs for the box, several at once, so that it does alike things together."""
         box, jobs = hand.box, hand.jobs
-        until_look = min(PROBE_EVERY, self._recycle_after) if box is None else box.next_look - box.num_served
+        until_look = self._first_look if box is None else box.next_look - box.num_served
         most = min(BATCH, until_look - len(jobs))
         if not jobs:
             return self._queue.take(most)
@@ -210,5 +213,5 @@ class Pool:
             raise SandboxError(
                 f"a fresh box did not answer ({type(error).__name__}: {error}); it wrote: {words}"
             ) from error
-        box.next_look = min(PROBE_EVERY, self._recycle_after)
+        box.next_look = self._first_look
         return box
