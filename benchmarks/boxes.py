@@ -84,11 +84,27 @@ def is_zombie(process: psutil.Process) -> bool:
     return False
 
 
+def all_boxes(backend: str, count: int, seconds: float = 30.0) -> list[LiveBox]:
+    """Every box, once there are ``count``: one may just be replaced. Fewer where they do not come in time."""
+    deadline = time.monotonic() + seconds
+    while len(boxes := live_boxes(backend)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return boxes
+
+
 def settle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
     """Give boxes time to clean up after the last answer; what is there after it stays there."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(box.programs() or files_inside(box.server) for box in boxes):
+    while time.monotonic() < deadline and (
+        any(box.programs() or files_inside(box.server) for box in boxes) or strangers(boxes)
+    ):
         time.sleep(0.01)
+
+
+def strangers(boxes: list[LiveBox]) -> list[psutil.Process]:
+    """Processes below this one that the boxes do not need."""
+    needed = {pid for box in boxes for process in box.staff for pid in (process.pid, process.ppid())}
+    return [process for process in psutil.Process().children(recursive=True) if process.pid not in needed]
 
 
 def files_inside(process: psutil.Process) -> int:

@@ -23,7 +23,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.boxes import files_inside, is_zombie, leftovers, live_boxes, own_temp_folder, settle
+from benchmarks.boxes import all_boxes, files_inside, is_zombie, leftovers, own_temp_folder, settle, strangers
 from benchmarks.mixture import Backend, mix, open_backend
 from codegym.judge import Judge
 from codegym.sandbox.base import Limits
@@ -88,11 +88,10 @@ def take_sample(config: Config, folder: Path, done: int, seconds: float, wrong: 
 
 
 def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
-    boxes = live_boxes(config.sandbox)
+    boxes = all_boxes(config.sandbox, config.workers)
     settle(boxes)
     below = psutil.Process().children(recursive=True)
     inside = [process for box in boxes for process in box.programs()]
-    needed = {pid for box in boxes for process in box.staff for pid in (process.pid, process.ppid())}
     return Sample(
         done,
         seconds,
@@ -102,7 +101,7 @@ def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -
         max((box.forker.memory_info().rss for box in boxes), default=0) / MIB,
         psutil.Process().num_fds(),
         max((process.num_fds() for box in boxes for process in box.staff), default=0),
-        len([process for process in below if process.pid not in needed]),
+        len(strangers(boxes)),
         len(inside),
         sum(map(is_zombie, {*below, *inside})),
         sum(files_inside(box.server) for box in boxes),
