@@ -20,7 +20,7 @@ test: check
 	$(BIN)/python -m pytest -q -rs -m 'not quiet' -n 2 --dist loadfile
 
 experiment: $(INSTALLED)
-	$(BIN)/python -m benchmarks.experiment
+	$(BIN)/python -m benchmarks.lab
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -22,11 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from agents.common.advantages import Scale, group_advantages
+from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.losses import Aggregation, aggregate, clip_share, clipped_policy_loss, descend, kl
+from agents.common.losses import Aggregation, aggregate, clip_fraction, clipped_policy_loss, descend, kl
 from agents.common.rollout import Rollout
 from agents.common.run import Run
-from agents.common.shell import run_from_shell
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,10 @@ def update(
                 losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
             loss = aggregate(losses, part.mask, config.aggregation, config.max_tokens)
             descend(optimizer, loss, run.model, config.max_grad_norm)
-            clipped.append(clip_share(log_probs.detach(), part.log_probs, part.mask, config.clip_low, config.clip_high))
-    return {"clip_share": sum(clipped) / len(clipped)}
+            clipped.append(
+                clip_fraction(log_probs.detach(), part.log_probs, part.mask, config.clip_low, config.clip_high)
+            )
+    return {"clip_fraction": sum(clipped) / len(clipped)}
 
 
 def share_of_mixed_groups(rollout: Rollout) -> float:
@@ -114,4 +116,4 @@ def share_of_mixed_groups(rollout: Rollout) -> float:
 
 
 if __name__ == "__main__":
-    run_from_shell(GRPOConfig, train, __doc__)
+    run_from_cli(GRPOConfig, train, __doc__)

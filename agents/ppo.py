@@ -31,21 +31,21 @@ import torch
 from torch import Tensor
 
 from agents.common.advantages import explained_variance, gae, returns_to_go, whiten
+from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.critic import Critic, ValueInit, distil, first_critic, regress, scored_programs
 from agents.common.losses import (
-    KLIn,
+    KLPlacement,
     aggregate,
-    check_kl_in,
-    clip_share,
+    check_kl_placement,
+    clip_fraction,
     clipped_policy_loss,
     descend,
     kl,
 )
-from agents.common.monte_carlo import mc_explained_variance, sampled_returns, states_of
 from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
-from agents.common.shell import run_from_shell
+from agents.critics.critic import Critic, ValueInit, distil, first_critic, regress, scored_programs
+from agents.critics.monte_carlo import mc_explained_variance, sampled_returns, states_of
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class PPOConfig(RunConfig):
     """Weight of the entropy bonus."""
     kl_coef: float = 0.0
     """Weight of KL against the starting policy."""
-    kl_in: KLIn = "loss"
+    kl_in: KLPlacement = "loss"
     """"loss": k3 in the loss, as in GRPO; "reward": k1 in the reward of each token, which advantages and values see, as
     in RLHF (Ziegler et al., arXiv 1909.08593)."""
     normalize_advantages: bool = False
@@ -92,7 +92,7 @@ class PPOConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_kl_in(self.kl_in)
+        check_kl_placement(self.kl_in)
         if self.value_init not in get_args(ValueInit):
             raise ValueError(f'value_init must be "none", "weights" or "distilled", got {self.value_init!r}')
         if min(self.distil_rollouts, self.distil_epochs) < 1:
@@ -210,9 +210,9 @@ def update_policy(
             if anchor is not None and config.kl_in == "loss":
                 losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
             descend(optimizer, aggregate(losses, part.mask), run.model, config.max_grad_norm)
-            outside = clip_share(log_probs.detach(), part.log_probs, part.mask, config.clip_range, config.clip_range)
+            outside = clip_fraction(log_probs.detach(), part.log_probs, part.mask, config.clip_range, config.clip_range)
             clipped.append(outside)
-    return {"clip_share": sum(clipped) / len(clipped)}
+    return {"clip_fraction": sum(clipped) / len(clipped)}
 
 
 def update_critic(
@@ -237,4 +237,4 @@ def on_rollout(function: Callable[[Tensor], Tensor], rollout: Rollout, minibatch
 
 
 if __name__ == "__main__":
-    run_from_shell(PPOConfig, train, __doc__)
+    run_from_cli(PPOConfig, train, __doc__)

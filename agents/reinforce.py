@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 from agents.common.advantages import returns_to_go
+from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.losses import KLIn, aggregate, check_kl_in, descend, kl
+from agents.common.losses import KLPlacement, aggregate, check_kl_placement, descend, kl
 from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
-from agents.common.shell import run_from_shell
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class REINFORCEConfig(RunConfig):
     """A token is credited with what was earned from it on, not with the score of its whole program."""
     kl_coef: float = 0.0
     """Weight of KL against the starting policy."""
-    kl_in: KLIn = "reward"
+    kl_in: KLPlacement = "reward"
     """"reward": k1 in the reward of each token; "loss": k3 in the loss."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_kl_in(self.kl_in)
+        check_kl_placement(self.kl_in)
 
 
 def train(config: REINFORCEConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
@@ -93,4 +93,4 @@ def baseline(run: Run, iteration: int, rollout: Rollout) -> Tensor:
 
 
 if __name__ == "__main__":
-    run_from_shell(REINFORCEConfig, train, __doc__)
+    run_from_cli(REINFORCEConfig, train, __doc__)

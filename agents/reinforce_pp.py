@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from agents.common.advantages import group_advantages, returns_to_go, whiten
+from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.losses import KLIn, aggregate, check_kl_in, clipped_policy_loss, descend, kl
+from agents.common.losses import KLPlacement, aggregate, check_kl_placement, clipped_policy_loss, descend, kl
 from agents.common.rollout import Rollout, penalised
 from agents.common.run import Run
-from agents.common.shell import run_from_shell
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class REINFORCEPPConfig(RunConfig):
     """How far the ratio to the sampling policy may move."""
     kl_coef: float = 0.0
     """Weight of KL against the starting policy."""
-    kl_in: KLIn = "reward"
+    kl_in: KLPlacement = "reward"
     """"reward": k1 in the reward of each token; "loss": k3 in the loss."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_kl_in(self.kl_in)
+        check_kl_placement(self.kl_in)
 
 
 def train(config: REINFORCEPPConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None) -> Run:
@@ -93,4 +93,4 @@ def advantages_of(config: REINFORCEPPConfig, rollout: Rollout, anchor: Tensor | 
 
 
 if __name__ == "__main__":
-    run_from_shell(REINFORCEPPConfig, train, __doc__)
+    run_from_cli(REINFORCEPPConfig, train, __doc__)

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from agents.common.advantages import leave_one_out
+from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
 from agents.common.losses import aggregate, descend
 from agents.common.run import Run
-from agents.common.shell import run_from_shell
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ def train(config: RLOOConfig, *, line_scorer: Any = None, tasks: Any = None, eva
 
 
 if __name__ == "__main__":
-    run_from_shell(RLOOConfig, train, __doc__)
+    run_from_cli(RLOOConfig, train, __doc__)

@@ -1,10 +1,10 @@
 """codegym: writing a program is an episode."""
 
+from codegym.envs.registration import register_all
 from codegym.errors import CodegymError, DatasetError, SandboxError, SandboxUnavailable, TaskError
 from codegym.judge import Judge, Status, Verdict
-from codegym.registration import register_all
 from codegym.sandbox.base import FakeSandbox, Limits
-from codegym.task import AssertCheck, CallCheck, StdinCheck, Task
+from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
 
 __all__ = [
     "AssertCheck",

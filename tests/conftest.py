@@ -35,7 +35,12 @@ def missing_engine() -> str | None:
 # They count processes that are there, or measure limits that another busy process would blur.
 QUIET = [
     ROOT / "tests" / place
-    for place in ("sandbox", "test_contract.py", "benchmarks/test_harm.py", "env/test_real.py", "env/test_failures.py")
+    for place in (
+        "sandbox",
+        "benchmarks/test_harm.py",
+        "envs/test_real.py",
+        "envs/test_failures.py",
+    )
 ]
 
 

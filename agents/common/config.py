@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from agents.common.rollout import Placement
+from agents.common.rollout import RewardPlacement
 
 _MAY_CHANGE = ("iterations", "wandb_project")
 """Settings that leave a run the same run."""
@@ -30,7 +30,7 @@ class RunConfig:
     """More terms, such as "psgpo", that are added with a weight that may fall."""
     shaping_iterations: int | None = None
     """The weight of ``shaping`` falls linearly from 1 in iteration 0 to 0 in this one; None: it stays 1."""
-    placement: Placement = "credit"
+    placement: RewardPlacement = "credit"
     """On which tokens rewards stand: "credit", those that earned them; "stream", those at which the environment would
     have paid them step by step. Totals are equal."""
     line_scorer: str | None = None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 Aggregation = Literal["token_mean", "sequence_mean", "constant"]
 KL = Literal["k1", "k2", "k3"]
-KLIn = Literal["loss", "reward"]
+KLPlacement = Literal["loss", "reward"]
 """Where KL against the starting policy stands: as k3 in the loss, or as k1 in the reward of each token."""
 
 
@@ -52,7 +52,7 @@ def clipped_policy_loss(
     return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages)
 
 
-def clip_share(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor, clip_low: float, clip_high: float) -> float:
+def clip_fraction(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor, clip_low: float, clip_high: float) -> float:
     """Share of the masked tokens whose ratio lies outside the clip range."""
     ratio = (log_probs - old_log_probs).exp()[mask]
     return float(((ratio < 1 - clip_low) | (ratio > 1 + clip_high)).float().mean()) if len(ratio) else 0.0
@@ -81,9 +81,9 @@ def kl(log_probs: Tensor, reference_log_probs: Tensor, form: KL = "k3") -> Tenso
     return log_ratio.exp() - log_ratio - 1
 
 
-def check_kl_in(kl_in: str) -> None:
+def check_kl_placement(kl_in: str) -> None:
     """Raise ``ValueError`` where there is no such place for KL."""
-    if kl_in not in get_args(KLIn):
+    if kl_in not in get_args(KLPlacement):
         raise ValueError(f'kl_in must be "loss" or "reward", got {kl_in!r}')
 
 

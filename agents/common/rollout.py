@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.common.generation import Completions, Sampling, generate
-from agents.common.losses import KLIn, with_kl
-from codegym.batch import Outcome
-from codegym.facts import Step, steps_of
+from agents.common.losses import KLPlacement, with_kl
+from agents.generation.generate import Completions, Sampling, generate
+from codegym.envs.batch import StepResult
+from codegym.envs.vector import CodeVectorEnv
 from codegym.rewards import Reward
-from codegym.vector import CodeVectorEnv
+from codegym.step import Step, iter_steps
 
-Placement = Literal["credit", "stream"]
+RewardPlacement = Literal["credit", "stream"]
 """Which tokens rewards stand on: those that earned them, or those at which the environment would have paid them."""
 
 
@@ -33,7 +33,7 @@ class Rollout:
     log_probs: Tensor
     """[B, T]: of the chosen tokens under the policy that sampled them; 0 outside ``mask``."""
     rewards: Tensor
-    """[B, T]: on the tokens that earned them, or where they were paid (``Placement``)."""
+    """[B, T]: on the tokens that earned them, or where they were paid (``RewardPlacement``)."""
     groups: Tensor
     """[B] int64: programs with the same number answer the same prompt."""
     passed: Tensor
@@ -65,7 +65,7 @@ def collect(
     *,
     allowed: Tensor | None = None,
     missing_end_penalty: float = 0.0,
-    placement: Placement = "credit",
+    placement: RewardPlacement = "credit",
 ) -> Rollout:
     """Write a program in every slot and wait for all verdicts; judging begins as soon as a program has ended.
 
@@ -89,7 +89,9 @@ def collect(
     return _padded(prompts, completions, outcomes, earned, seeds, missing_end_penalty)
 
 
-def earnings(envs: CodeVectorEnv, outcomes: Sequence[Outcome], placement: Placement) -> list[NDArray[np.float64]]:
+def earnings(
+    envs: CodeVectorEnv, outcomes: Sequence[StepResult], placement: RewardPlacement
+) -> list[NDArray[np.float64]]:
     """Reward of each token of the completion in every slot, at least [num_tokens] each; all have ended."""
     if placement == "credit":
         return [outcome.info["credit"] for outcome in outcomes]
@@ -102,7 +104,7 @@ def paid(reward: Reward, last: Step) -> NDArray[np.float64]:
     A causal term is paid where a line closes, what is known only at the end on the last token.
     """
     amounts = np.zeros(last.num_tokens)
-    for step in steps_of(last):
+    for step in iter_steps(last):
         amounts[step.num_tokens - 1] += sum(reward.stream(step).values())
     return amounts
 
@@ -110,7 +112,7 @@ def paid(reward: Reward, last: Step) -> NDArray[np.float64]:
 def _padded(
     prompts: Sequence[Sequence[int]],
     completions: Completions,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[StepResult],
     earned: Sequence[NDArray[np.float64]],
     seeds: Sequence[int],
     missing_end_penalty: float,
@@ -137,7 +139,7 @@ def _padded(
     return everything.select(valid)
 
 
-def penalised(rollout: Rollout, anchor: Tensor | None, kl_in: KLIn, kl_coef: float) -> Rollout:
+def penalised(rollout: Rollout, anchor: Tensor | None, kl_in: KLPlacement, kl_coef: float) -> Rollout:
     """The rollout with KL against the starting policy in its rewards, where it belongs there.
 
     Args:

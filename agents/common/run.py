@@ -20,21 +20,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from agents.common.config import RunConfig, claim
-from agents.common.generation import Sampling
+from agents.common.evaluate import sample_verdicts
 from agents.common.log import Log
-from agents.common.pass_rates import sample_verdicts
-from agents.common.policy import Policy
 from agents.common.rollout import Rollout, collect, log_probs_of
-from agents.common.seeding import derive, torch_generator
-from codegym.dynamics import Judging
+from agents.generation.generate import Sampling
+from agents.policies.causal import Policy
+from agents.seeding import torch_generator
+from codegym.envs.config import Settings
+from codegym.envs.vector import CodeVectorEnv
 from codegym.errors import SandboxError
-from codegym.facts import Step
-from codegym.judges import find_judge
+from codegym.judge import JudgeLike
+from codegym.judge.shared import make_judge
 from codegym.rewards import parse_reward
+from codegym.sampling import derive_seed
 from codegym.sandbox.base import Limits
-from codegym.settings import Settings
-from codegym.sources import find_tasks
-from codegym.vector import CodeVectorEnv
+from codegym.step import Step
+from codegym.tasks.source import make_task_source
 
 
 class Run:
@@ -57,11 +58,11 @@ class Run:
         self.model = self.policy.model
         self.allowed = None if bool(self.policy.allowed.all()) else self.policy.allowed
         self.sampling = Sampling(config.max_tokens, config.temperature)
-        self.tasks = find_tasks(config.tasks if tasks is None else tasks, config.path)
-        self.eval_tasks = self.tasks if eval_tasks is None else find_tasks(eval_tasks)
-        self.judge: Any = find_judge(config.sandbox, Limits())
+        self.tasks = make_task_source(config.tasks if tasks is None else tasks, config.path)
+        self.eval_tasks = self.tasks if eval_tasks is None else make_task_source(eval_tasks)
+        self.judge: Any = make_judge(config.sandbox, Limits())
         scorer = config.line_scorer if line_scorer is None else line_scorer
-        self.line_scorer = Settings(line_scorer=scorer).find_line_scorer()
+        self.line_scorer = Settings(line_scorer=scorer).make_line_scorer()
         self.reward = config.reward_at(0)
         """Of the environments, with the weight that shaping has now."""
         self.envs = self.make_envs(self.reward, config.programs)
@@ -71,7 +72,7 @@ class Run:
         self._saved = 0
         self._log: Log | None = None
 
-    def make_envs(self, reward: str, num_envs: int, judge: Judging | None = None) -> CodeVectorEnv:
+    def make_envs(self, reward: str, num_envs: int, judge: JudgeLike | None = None) -> CodeVectorEnv:
         """Environments with the tasks, the judge (or another one) and the sizes of the run; close them after use.
 
         They have a line scorer only where the reward reads line scores: without need it is not asked.
@@ -159,7 +160,7 @@ class Run:
         count = self.config.programs
         if count % group_size:
             raise ValueError(f"programs={count} is not a multiple of the group size {group_size}")
-        seeds = [derive(self.config.seed, "task", iteration, group) for group in range(count // group_size)]
+        seeds = [derive_seed(self.config.seed, "task", iteration, group) for group in range(count // group_size)]
         self._set_reward(self.config.reward_at(iteration))
         rollout = collect(
             self.envs,

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from codegym.batch import EpisodeBatch, Outcome
-from codegym.settings import Settings
-from codegym.sources import Listed, Tasks, find_tasks
-from codegym.task import Task
+from codegym.envs.batch import EpisodeBatch, StepResult
+from codegym.envs.config import Settings
+from codegym.tasks.record import Task
+from codegym.tasks.source import ListSource, Tasks, make_task_source
 from codegym.tokenizers import ByteTokenizer
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -83,7 +83,7 @@ class CompletionReward:
         """
         return [each.reward if each.terminated else None for each in self.outcomes(completions, task_id)]
 
-    def outcomes(self, completions: Sequence[Completion], task_id: Sequence[object]) -> list[Outcome]:
+    def outcomes(self, completions: Sequence[Completion], task_id: Sequence[object]) -> list[StepResult]:
         """Judge completions and give all that there is to know: reward, and info with verdict and credit.
 
         Raises:
@@ -144,11 +144,11 @@ def to_dataset(
     Raises:
         ValueError: a source without end and no ``num_tasks``.
     """
-    source = find_tasks(tasks, path)
+    source = make_task_source(tasks, path)
     if num_tasks is not None:
         rng = np.random.default_rng(seed)
         chosen: Sequence[Task] = [source.draw(rng) for _ in range(num_tasks)]
-    elif isinstance(source, Listed):
+    elif isinstance(source, ListSource):
         chosen = source.tasks
     else:
         raise ValueError("these tasks have no end: say how many by num_tasks")

@@ -21,8 +21,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_wrapper
 
+from codegym.envs.vector import CodeVectorEnv
 from codegym.errors import SandboxError
-from codegym.vector import CodeVectorEnv
 
 Info = dict[str, Any]
 Indices = None | int | Iterable[int]

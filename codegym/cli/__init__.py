@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import tyro
 from tyro.extras import SubcommandApp
 
-from codegym.cli import checking, evaluating, judging, prm, replaying, sandbox, validation
+from codegym.cli import evaluate, judge, prm, replay, sandbox, sandbox_check, validate
 from codegym.cli.common import errors
 from codegym.errors import CodegymError
 
@@ -30,13 +30,13 @@ _SANDBOX = "Build the image of the sandbox; check, clean up and time sandboxes."
 
 Commands = Mapping[str, Callable[..., int]]
 COMMANDS: Commands = {
-    "judge": judging.judge,
-    "evaluate": evaluating.evaluate,
-    "validate": validation.validate,
-    "replay": replaying.replay,
+    "judge": judge.judge,
+    "evaluate": evaluate.evaluate,
+    "validate": validate.validate,
+    "replay": replay.replay,
 }
 SANDBOX_COMMANDS: Commands = {
-    "check": checking.check,
+    "check": sandbox_check.check,
     "build": sandbox.build,
     "clean": sandbox.clean,
     "bench": sandbox.bench,

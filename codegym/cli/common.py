@@ -11,10 +11,10 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from codegym.datasets import DATASETS, TaskSet, load
-from codegym.prm.probing import Sampler
-from codegym.sandbox.auto import Backend, open_sandbox
+from codegym.sampling import Sampler
+from codegym.sandbox.backends import Backend, open_sandbox
 from codegym.sandbox.base import Limits, Sandbox
+from codegym.tasks.datasets import DATASETS, TaskSet, load
 
 output = Console()
 errors = Console(stderr=True)
@@ -70,7 +70,7 @@ class SamplingOptions:
     def open(self, policy: str, **options: Any) -> Sampler:
         """Load the policy; ``options`` are further ones of ``TransformersSampler``."""
         import_late("torch").set_num_threads(self.num_threads)
-        kind = import_late("codegym.prm.sampler").TransformersSampler
+        kind = import_late("codegym.sampling.hf").TransformersSampler
         options |= {"device": self.device, "max_tokens": self.max_tokens, "temperature": self.temperature}
         try:
             sampler: Sampler = kind.load(policy, **options)

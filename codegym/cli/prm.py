@@ -15,14 +15,14 @@ from rich.table import Table
 
 from codegym.cli.common import Box, Sampling, import_late, output, progress_bar
 from codegym.judge import Judge
-from codegym.prm.config import Target, TrainConfig
-from codegym.prm.data import label_into, read_card, read_labels, split
-from codegym.prm.labeller import Labeller, LabelSettings
-from codegym.prm.labels import select
-from codegym.prm.probing import Sampler, Spent
-from codegym.prm.report import Report
-from codegym.sources import Listed, find_tasks
-from codegym.task import Task
+from codegym.sampling import LabelingCost, Sampler
+from codegym.scorers.labels.files import append_labels, read_card, read_labels, split
+from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.labels import select
+from codegym.scorers.prm.config import Target, TrainConfig
+from codegym.scorers.prm.report import Report
+from codegym.tasks.record import Task
+from codegym.tasks.source import ListSource, make_task_source
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class DrawnTasks:
 
     def draw(self, seed: int) -> Sequence[Task]:
         """Give the tasks."""
-        source = find_tasks(self.tasks, self.path)
-        if self.num_tasks is None and isinstance(source, Listed):
+        source = make_task_source(self.tasks, self.path)
+        if self.num_tasks is None and isinstance(source, ListSource):
             return source.tasks
         if self.num_tasks is None:
             raise ValueError(f"--num-tasks is missing: {self.tasks} has no end of tasks")
@@ -70,7 +70,7 @@ class ModelOptions:
     def open(self) -> Any:
         """Make the model."""
         import_late("torch").set_num_threads(self.num_threads)
-        kind = import_late("codegym.prm.model").ProcessRewardModel
+        kind = import_late("codegym.scorers.prm.model").ProcessRewardModel
         if self.start is not None and self.policy is not None:
             raise ValueError("--policy and --start were both given: a model starts from one of them")
         if self.start is not None:
@@ -140,13 +140,13 @@ def _label(work: Labelling, progress: Progress) -> int:
     """Label with a bar; gives the number of programs that could not be."""
     bar = progress.add_task("labelling", total=len(work.tasks) * work.num_samples)
 
-    def tell(spent: Spent) -> None:
+    def tell(spent: LabelingCost) -> None:
         shown = f"labelling: {spent.completions:,} completions, {spent.executions:,} executions"
         progress.update(bar, description=shown)
 
     labeller = Labeller(work.sampler, work.judge, work.settings, on_round=tell)
     programs = labeller.sample(work.tasks, work.num_samples)
-    label_into(work.out, programs, labeller, about=work.about, on_program=lambda _: progress.advance(bar))
+    append_labels(work.out, programs, labeller, about=work.about, on_program=lambda _: progress.advance(bar))
     return labeller.skipped
 
 
@@ -175,7 +175,7 @@ def train(
     programs, scorer = read_labels(labels), model.open()
     with progress_bar() as progress:
         bar = progress.add_task("training", total=config.epochs)
-        module = import_late("codegym.prm.train")
+        module = import_late("codegym.scorers.prm.train")
         try:
             module.train(
                 scorer,
@@ -214,16 +214,16 @@ def evaluate(
         all_tasks: take all tasks, those that the model may have learned from included.
         device: where the model runs.
     """
-    scorer = import_late("codegym.prm.model").ProcessRewardModel.load(folder).to(device)
+    scorer = import_late("codegym.scorers.prm.model").ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
     programs, kind = read_labels(labels), kind or config.labels
     if kind != "returns":
         programs = select(programs, "remove_hard")
     if not all_tasks:
         programs = split(programs, config.held_out)[1]
-    report: Report = import_late("codegym.prm.train").evaluate(scorer, programs, kind)
+    report: Report = import_late("codegym.scorers.prm.train").evaluate(scorer, programs, kind)
     _print_report(report.as_dict(), str(folder))
-    report.require_useful()
+    report.check_quality()
     return 0
 
 
@@ -234,7 +234,7 @@ def _print_labels(path: Path, skipped: int) -> None:
     for name, number in card["classes"].items():
         table.add_row(name, f"{number:,}")
     output.print(table)
-    spent = Spent(**card["spent"])
+    spent = LabelingCost(**card["spent"])
     output.print(
         f"{spent.completions:,} completions of {spent.tokens:,} tokens and {spent.executions:,} executions for "
         f"{card['programs']:,} programs of {card['tasks']:,} tasks; the labels are in {path}",

@@ -15,8 +15,8 @@ from rich.table import Table
 from codegym.cli.common import errors, output
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import cgroup
-from codegym.sandbox.auto import open_sandbox
-from codegym.sandbox.base import Limits, Request, Script
+from codegym.sandbox.backends import open_sandbox
+from codegym.sandbox.base import Limits, Request, ScriptJob
 from codegym.sandbox.pool import Pool
 
 try:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 Strategy = Literal["auto", "registry", "host", "debootstrap"]
-_TRIVIAL = Request("print(int(input()) + 1)", Script(("1",)))
+_TRIVIAL = Request("print(int(input()) + 1)", ScriptJob(("1",)))
 
 
 def build(packages: tuple[str, ...] = (), base: str | None = None, strategy: Strategy = "auto") -> int:

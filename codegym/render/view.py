@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from codegym.facts import Line
 from codegym.judge import Status, Verdict
-from codegym.lines import LineKind
-from codegym.task import Task
+from codegym.step import Line
+from codegym.syntax.lines import LineKind
+from codegym.tasks.record import Task
 
 TAB = 4
 FAILED_MARK = "✗"

@@ -1,10 +1,10 @@
-"""Rewards: weighted sums of named terms, pure functions of what happened (``codegym.facts``)."""
+"""Rewards: weighted sums of named terms, pure functions of what happened (``codegym.step``)."""
 
-from codegym.rewards.base import Reward, ScoresNeeded, Term, at_end, at_verdict, causal
-from codegym.rewards.executed import executed_mask
+from codegym.rewards.base import Reward, ScoresNeeded, Term, at_end, causal, from_verdict
+from codegym.rewards.credit.executed import executed_mask
+from codegym.rewards.credit.spans import token_mask
 from codegym.rewards.parse import RewardLike, TermLike, parse_reward
 from codegym.rewards.registry import REWARDS
-from codegym.rewards.spans import token_mask
 
 __all__ = [
     "REWARDS",
@@ -14,7 +14,7 @@ __all__ = [
     "Term",
     "TermLike",
     "at_end",
-    "at_verdict",
+    "from_verdict",
     "causal",
     "executed_mask",
     "parse_reward",

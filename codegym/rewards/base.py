@@ -17,9 +17,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from codegym.facts import Step, steps_of
 from codegym.judge import Verdict
-from codegym.rewards.arguments import is_finite
+from codegym.rewards.validation import is_finite
+from codegym.step import Step, iter_steps
 
 
 class ScoresNeeded(IntEnum):
@@ -34,7 +34,7 @@ class ScoresNeeded(IntEnum):
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of a reward, made by ``causal``, ``at_verdict`` or ``at_end``."""
+    """One summand of a reward, made by ``causal``, ``from_verdict`` or ``at_end``."""
 
     name: str
     stream: Callable[[Step], float]
@@ -134,14 +134,14 @@ def causal(
 
     def credit(last: Step) -> NDArray[np.float64]:
         earned = np.zeros(last.num_tokens)
-        for step in steps_of(last):
+        for step in iter_steps(last):
             earned[step.num_tokens - 1] += valid_stream(step)
         return earned
 
     return Term(name, valid_stream, credit, scores, low, high)
 
 
-def at_verdict(name: str, value: Callable[[Verdict], float], low: float, high: float) -> Term:
+def from_verdict(name: str, value: Callable[[Verdict], float], low: float, high: float) -> Term:
     """A term that reads nothing but the verdict and goes to the last token."""
 
     def stream(step: Step) -> float:

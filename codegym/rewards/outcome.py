@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from codegym.judge import Status, Verdict
-from codegym.rewards.base import Term, at_verdict
+from codegym.rewards.base import Term, from_verdict
 
 
 class Class(IntEnum):
@@ -36,12 +36,12 @@ def outcome_class(verdict: Verdict) -> Class:
 
 def outcome() -> Term:
     """1 for a program that passes every check, else 0: the unit-test reward of PSGPO (arXiv 2410.17621, section 3)."""
-    return at_verdict("outcome", lambda verdict: float(verdict.passed), 0.0, 1.0)
+    return from_verdict("outcome", lambda verdict: float(verdict.passed), 0.0, 1.0)
 
 
 def pass_ratio() -> Term:
     """Checks passed / checks of the task, in [0, 1]; a check that was not run did not pass."""
-    return at_verdict("pass_ratio", lambda verdict: verdict.passed_checks / max(verdict.total_checks, 1), 0.0, 1.0)
+    return from_verdict("pass_ratio", lambda verdict: verdict.passed_checks / max(verdict.total_checks, 1), 0.0, 1.0)
 
 
 def coderl() -> Term:
@@ -49,4 +49,4 @@ def coderl() -> Term:
 
     What counts is the worst over all checks that ran, not the first one that did not pass.
     """
-    return at_verdict("coderl", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)
+    return from_verdict("coderl", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)

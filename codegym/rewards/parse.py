@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from codegym.facts import Step
-from codegym.rewards.arguments import check_number
 from codegym.rewards.base import Reward, Term, causal
 from codegym.rewards.registry import REWARDS
+from codegym.rewards.validation import check_number
+from codegym.step import Step
 
 TermLike = str | Term | Reward | Callable[[Step], float]
 RewardLike = TermLike | Mapping[TermLike, float]

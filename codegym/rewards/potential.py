@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from codegym.facts import Step
-from codegym.rewards.arguments import check_number
 from codegym.rewards.base import Term, causal
+from codegym.rewards.validation import check_number
+from codegym.step import Step
 
 
 def potential(*, gamma: float = 1.0, start: float = 0.0) -> Term:
@@ -14,7 +14,7 @@ def potential(*, gamma: float = 1.0, start: float = 0.0) -> Term:
     ``start`` before there is one, and 0 after the end of the program, whatever its last line scored. With gamma = 1
     an episode earns -Phi of its first state in total, whatever the policy writes.
 
-    Time is counted in the steps of ``codegym.facts``, one for each line; so with gamma < 1 a neutral line earns
+    Time is counted in the steps of ``codegym.step``, one for each line; so with gamma < 1 a neutral line earns
     (gamma - 1) Phi, as the theorem wants. A learner that discounts by another clock (by tokens, or by actions of
     several lines) has the theorem with gamma = 1 only.
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from codegym.facts import Step, steps_of
-from codegym.rewards.arguments import check_choice, check_number, unit_score
 from codegym.rewards.base import ScoresNeeded, Term, at_end, causal
-from codegym.rewards.spans import code_lines, credit_lines, earns
+from codegym.rewards.credit.spans import code_lines, credit_lines, is_rewardable
+from codegym.rewards.validation import check_choice, check_number, unit_score
+from codegym.step import Step, iter_steps
 
 FORMS = ("absolute", "unit", "difference")
 NORMALIZATIONS = ("none", "lines", "expected")
@@ -51,7 +51,7 @@ def process(
         return causal("process", lambda step: _earned(step, form, first), ScoresNeeded.PER_LINE, low)
 
     def credit(last: Step) -> NDArray[np.float64]:
-        amounts = {step.line.number: _earned(step, form, first) for step in steps_of(last) if step.line is not None}
+        amounts = {step.line.number: _earned(step, form, first) for step in iter_steps(last) if step.line is not None}
         return credit_lines(last, amounts) / max(len(code_lines(last)), expected)
 
     return at_end("process", credit, low=low, high=high)
@@ -60,7 +60,7 @@ def process(
 def _earned(step: Step, form: str, start: float) -> float:
     """What the line that this step closed earns before any division."""
     line = step.line
-    if line is None or line.score is None or not earns(line):
+    if line is None or line.score is None or not is_rewardable(line):
         return 0.0
     if form == "unit":
         return (unit_score(line) + 1) / 2

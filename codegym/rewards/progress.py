@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from codegym.facts import Step
-from codegym.lines import LineKind, kinds
-from codegym.rewards.arguments import check_number, unit_score
 from codegym.rewards.base import Term, at_end
-from codegym.rewards.spans import credit_lines, earns, source_lines
+from codegym.rewards.credit.spans import credit_lines, is_rewardable, source_lines
+from codegym.rewards.validation import check_number, unit_score
+from codegym.step import Step
+from codegym.syntax.lines import LineKind, kinds
 
 
 def progress(*, expected_lines: float | str = "solution", until_error: bool = True) -> Term:
@@ -56,7 +56,7 @@ def _smallest(last: Step, expected: float) -> Iterator[tuple[int, float]]:
             return
         if line.score is not None:
             smallest = min(smallest, unit_score(line))
-        if earns(line):
+        if is_rewardable(line):
             yield line.number, smallest
 
 

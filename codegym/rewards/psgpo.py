@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegym.facts import Step
-from codegym.rewards.arguments import check_choice, check_number, unit_score
 from codegym.rewards.base import Term, at_end
-from codegym.rewards.spans import code_lines, credit_lines, policy_lines
+from codegym.rewards.credit.spans import code_lines, credit_lines, policy_lines
+from codegym.rewards.validation import check_choice, check_number, unit_score
+from codegym.step import Step
 
 
 def psgpo(*, fail: float = 0.25, passed: float = 0.025, lines: str = "all") -> Term:

@@ -7,17 +7,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from codegym.facts import Step
 from codegym.judge import Verdict
-from codegym.rewards.arguments import check_choice, check_number
-from codegym.rewards.base import ScoresNeeded, Term, at_end, at_verdict
-from codegym.rewards.error_span import error_span
+from codegym.rewards.base import ScoresNeeded, Term, at_end, from_verdict
+from codegym.rewards.credit.error_span import error_span
 from codegym.rewards.outcome import VALUES, Class, outcome_class
+from codegym.rewards.validation import check_choice, check_number
+from codegym.step import Step
 
 
 def rltf() -> Term:
     """Coarse feedback: the four values of ``coderl``, on the last token; in [-1, 1]."""
-    return at_verdict("rltf", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)
+    return from_verdict("rltf", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)
 
 
 def rltf_adaptive() -> Term:
@@ -32,7 +32,7 @@ def rltf_adaptive() -> Term:
         partial = 1.3 * verdict.passed_checks / verdict.total_checks if outcome is Class.FAILED else 0.0
         return VALUES[outcome] + partial
 
-    return at_verdict("rltf_adaptive", value, -1.0, 1.0)
+    return from_verdict("rltf_adaptive", value, -1.0, 1.0)
 
 
 def rltf_fine(*, weight: float = 0.3, scale: str = "code") -> Term:

@@ -37,14 +37,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ScriptJob:
     """Run the source as ``__main__``, in a fresh process for every stdin."""
 
     stdins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class CallJob:
     """Run the source once, then call ``function`` (``"f"`` or ``"Class.method"``) with each tuple of arguments."""
 
     function: str
@@ -52,7 +52,7 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class AssertJob:
     """Run the source in one process and trusted test code in another, where ``exports`` are stand-ins.
 
     Each entry of ``checks`` counts on its own; one that raises does not stop the next.
@@ -71,7 +71,7 @@ class Request:
     """One program and what to do with it."""
 
     source: str
-    job: Script | Calls | Examination
+    job: ScriptJob | CallJob | AssertJob
     limits: Limits = Limits()
     first_line: int = 1
     """Failures are located at this line or after it: what stands before is not the program's own."""
@@ -79,7 +79,7 @@ class Request:
     """Report the lines of the source that were executed (slower)."""
 
 
-class Ended(StrEnum):
+class ExitReason(StrEnum):
     """How a process ended."""
 
     EXITED = "exited"
@@ -103,7 +103,7 @@ class Failure:
 class Run:
     """One process of the program, from start to end."""
 
-    ended: Ended
+    ended: ExitReason
     exit_code: int = 0
     """Exit status; the negative signal number for a process that died of a signal."""
     stdout: bytes = b""
@@ -115,7 +115,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckResult:
     """What came of one call or of one check of an examination."""
 
     value: object = None
@@ -131,8 +131,8 @@ class Execution:
     syntax_error: Failure | None = None
     """Set where the source did not compile; then nothing ran."""
     runs: tuple[Run, ...] = ()
-    """One for each stdin of a ``Script``, else one."""
-    outcomes: tuple[Outcome | None, ...] = ()
+    """One for each stdin of a ``ScriptJob``, else one."""
+    outcomes: tuple[CheckResult | None, ...] = ()
     """One for each call or check; None where the process did not get that far."""
 
 

@@ -9,8 +9,18 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from codegym.errors import SandboxError
-from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Outcome, Request, Run, Script
-from codegym.sandbox.box import plain
+from codegym.sandbox.base import (
+    AssertJob,
+    CallJob,
+    CheckResult,
+    Execution,
+    ExitReason,
+    Failure,
+    Request,
+    Run,
+    ScriptJob,
+)
+from codegym.sandbox.box import plain_codec
 from codegym.sandbox.box.frames import Stream, pack
 
 GRACE_SECONDS = 15.0
@@ -21,7 +31,7 @@ MIB = 1 << 20
 Message = tuple[dict[str, Any], bytes]
 
 
-class Order(NamedTuple):
+class BoxRequest(NamedTuple):
     """A request and how the box shall deal with it."""
 
     number: int
@@ -43,19 +53,17 @@ class Box:
     ``OSError``, ``EOFError`` or ``ValueError`` where the box is dead, silent or not itself.
     """
 
-    def __init__(
-        self, connection: socket.socket, kill: Callable[[], None], last_words: Callable[[], str] = str
-    ) -> None:
+    def __init__(self, connection: socket.socket, kill: Callable[[], None], log_tail: Callable[[], str] = str) -> None:
         self._stream = Stream(connection)
         self._kill = kill
-        self.last_words = last_words
+        self.log_tail = log_tail
         """What the box wrote to its log, for messages about its death."""
         self._closing = threading.Lock()
-        self._known_tests: dict[Examination, int] = {}
+        self._known_tests: dict[AssertJob, int] = {}
         self.num_served = 0
         self.next_look = 0
 
-    def send(self, *orders: Order) -> None:
+    def send(self, *orders: BoxRequest) -> None:
         """Write requests; those that are sent together the box prepares together."""
         messages = [
             pack(_header(order) | self._job_fields(order), order.request.source.encode("utf-8", "surrogatepass"))
@@ -80,8 +88,8 @@ class Box:
         Raises:
             SandboxError: it answered, but wrongly.
         """
-        request = Request("def echo(text):\n    return text[::-1]", Calls("echo", ((nonce,),)))
-        self.send(Order(-1, request))
+        request = Request("def echo(text):\n    return text[::-1]", CallJob("echo", ((nonce,),)))
+        self.send(BoxRequest(-1, request))
         execution = self.receive(-1, request)
         if [outcome and outcome.value for outcome in execution.outcomes] != [nonce[::-1]]:
             raise SandboxError(f"a fresh box does not work: it answered its probe with {execution}")
@@ -107,12 +115,12 @@ class Box:
         if self._stream.socket.gettimeout() != patience:
             self._stream.socket.settimeout(patience)
 
-    def _job_fields(self, order: Order) -> dict[str, Any]:
+    def _job_fields(self, order: BoxRequest) -> dict[str, Any]:
         job = order.request.job
-        if isinstance(job, Script):
+        if isinstance(job, ScriptJob):
             return {"kind": "script", "stdins": job.stdins}
-        if isinstance(job, Calls):
-            calls = [plain.encode(list(arguments)).decode("ascii") for arguments in job.arguments]
+        if isinstance(job, CallJob):
+            calls = [plain_codec.encode(list(arguments)).decode("ascii") for arguments in job.arguments]
             return {"kind": "calls", "function": job.function, "calls": calls}
         tests, text = self._tests(job)
         return {
@@ -124,14 +132,14 @@ class Box:
             "stop": job.stop_at_first_failure,
         }
 
-    def _tests(self, job: Examination) -> tuple[int, str | None]:
+    def _tests(self, job: AssertJob) -> tuple[int, str | None]:
         """A number for the tests, and their text where the server has not had them yet."""
         if (number := self._known_tests.get(job)) is not None:
             return number, None
         if len(self._known_tests) >= CACHED_TESTS:
             self._known_tests.clear()
         number = self._known_tests[job] = len(self._known_tests)
-        return number, plain.encode([job.setup, list(job.checks), list(job.exports)]).decode("ascii")
+        return number, plain_codec.encode([job.setup, list(job.checks), list(job.exports)]).decode("ascii")
 
     def _receive(self, number: int) -> list[Message]:
         messages: list[Message] = []
@@ -143,7 +151,7 @@ class Box:
         return messages
 
 
-def _header(order: Order) -> dict[str, Any]:
+def _header(order: BoxRequest) -> dict[str, Any]:
     request, limits = order.request, order.request.limits
     return {
         "id": order.number,
@@ -168,14 +176,14 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
     if (syntax := messages[0][0].get("syntax")) is not None:
         return Execution(syntax_error=_failure(syntax))
     runs: list[Run] = []
-    outcomes: tuple[Outcome | None, ...] = ()
+    outcomes: tuple[CheckResult | None, ...] = ()
     for header, block in messages:
         run, events = _read_run(header["run"], block, _num_events(request))
         if (late_syntax := next((rest for kind, *rest in events if kind == "syntax"), None)) is not None:
             return Execution(syntax_error=_failure(late_syntax))
         runs.append(run)
         outcomes = _call_outcomes(request, events)
-    if isinstance(request.job, Examination):
+    if isinstance(request.job, AssertJob):
         if messages[0][0]["diverged"]:
             raise Diverged
         outcomes = tuple([_HELD if each is True else _examined(each) for each in messages[0][0]["outcomes"]])
@@ -183,7 +191,7 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
 
 
 def _num_events(request: Request) -> int:
-    return len(request.job.arguments) + 1 if isinstance(request.job, Calls) else 2
+    return len(request.job.arguments) + 1 if isinstance(request.job, CallJob) else 2
 
 
 def _read_run(run: dict[str, Any], block: bytes, num_events: int) -> tuple[Run, list[list[Any]]]:
@@ -193,42 +201,42 @@ def _read_run(run: dict[str, Any], block: bytes, num_events: int) -> tuple[Run, 
     events = [event for line in finished if (event := _event(line))]
     error = next((_failure(rest) for kind, *rest in events if kind == "error"), None)
     lines = None if run["lines"] is None else frozenset(map(int, run["lines"]))
-    ended, cpu_seconds, wall_seconds = Ended(run["ended"]), float(run["cpu"]), float(run["wall"])
+    ended, cpu_seconds, wall_seconds = ExitReason(run["ended"]), float(run["cpu"]), float(run["wall"])
     return Run(ended, int(run["status"]), stdout, error, cpu_seconds, wall_seconds, lines), events
 
 
 def _event(line: bytes) -> list[Any] | None:
     """One line of a report; a value that cannot be read is a call that failed, so that the next keep their places."""
     try:
-        event = plain.decode(line)
-    except plain.PlainError as error:
+        event = plain_codec.decode(line)
+    except plain_codec.PlainError as error:
         return ["raised", "PlainError", str(error)]
     return event if type(event) is list and event and type(event[0]) is str else None
 
 
-def _call_outcomes(request: Request, events: list[list[Any]]) -> tuple[Outcome | None, ...]:
+def _call_outcomes(request: Request, events: list[list[Any]]) -> tuple[CheckResult | None, ...]:
     """One for each call, in order; a process that died early leaves None behind."""
-    if not isinstance(request.job, Calls):
+    if not isinstance(request.job, CallJob):
         return ()
-    outcomes: list[Outcome | None] = []
+    outcomes: list[CheckResult | None] = []
     for kind, *rest in events:
         if kind == "value" and len(rest) == 1:
-            outcomes.append(Outcome(value=rest[0]))
+            outcomes.append(CheckResult(value=rest[0]))
         elif kind == "raised":
-            outcomes.append(Outcome(error=_failure(rest)))
+            outcomes.append(CheckResult(error=_failure(rest)))
     missing = len(request.job.arguments) - len(outcomes)
     return (*outcomes[: len(request.job.arguments)], *[None] * missing)
 
 
-_HELD = Outcome(value=True)
+_HELD = CheckResult(value=True)
 
 
-def _examined(outcome: list[Any] | None) -> Outcome | None:
+def _examined(outcome: list[Any] | None) -> CheckResult | None:
     """A check that did not hold, or that was not reached."""
     if outcome is None:
         return None
     value, *rest = outcome
-    return Outcome(value=value, error=_failure(rest))
+    return CheckResult(value=value, error=_failure(rest))
 
 
 def _failure(parts: list[Any]) -> Failure:

@@ -25,7 +25,7 @@ from codegym.sandbox.cgroup import OVERHEAD_PROCESSES, box_memory_mb
 from codegym.sandbox.connection import Box
 from codegym.sandbox.image import BOX_PATH, LABEL, PACKAGES_PATH, ensure_image
 from codegym.sandbox.pool import Pool
-from codegym.sandbox.process import CAPABILITIES, FLAGS, PRELOAD, START_ENVIRONMENT, pick_uid
+from codegym.sandbox.process import CAPABILITIES, FLAGS, PRELOAD, START_ENVIRONMENT, random_uid
 
 OWNER = "codegym.owner"
 """Label of a container: which process on which host it serves."""
@@ -107,7 +107,7 @@ class DockerSandbox(Pool):
         settings = {
             "level": "engine",
             "python": "/usr/bin/python3",
-            "uid": pick_uid(),
+            "uid": random_uid(),
             "capabilities": CAPABILITIES,
             "socket": f"{_SOCKETS}/socket",
             "nonce": nonce,

@@ -38,7 +38,7 @@ import docker
 import docker.errors
 
 from codegym.errors import SandboxError, SandboxUnavailable
-from codegym.sandbox.hostroot import host_interpreter, link, stage_host_root
+from codegym.sandbox.rootfs import host_interpreter, link, stage_host_root
 
 BOX_PATH = "/codegym_box"
 PACKAGES_PATH = "/codegym_packages"

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from codegym.errors import SandboxError, SandboxUnavailable
-from codegym.sandbox.base import Ended, Execution, Limits, Request, Run
+from codegym.sandbox.base import Execution, ExitReason, Limits, Request, Run
 from codegym.sandbox.box.protocol import BATCH
 from codegym.sandbox.connection import Box, Diverged
-from codegym.sandbox.jobs import IN_HAND, Hand, Job, JobQueue
+from codegym.sandbox.job_queue import MAX_IN_FLIGHT, Job, JobQueue, Worker
 
 MAX_ATTEMPTS = 3
 PROBE_EVERY = 1000
@@ -42,7 +42,7 @@ class Pool:
         self._recycle_after = recycle_after
         self._first_look = min(PROBE_EVERY, recycle_after)
         """How many programs a fresh box serves before it is looked at."""
-        hands = [Hand() for _ in range(num_workers)]
+        hands = [Worker() for _ in range(num_workers)]
         self._queue = JobQueue(hands)
         self._numbers = itertools.count()
         self._boxes: set[Box] = set()
@@ -96,7 +96,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _work(self, hand: Hand) -> None:
+    def _work(self, hand: Worker) -> None:
         """One worker: keep a box supplied, replace it when it fails."""
         goes_on = True
         while goes_on:
@@ -108,11 +108,11 @@ class Pool:
                 self._give_back(hand.jobs, error)
         self._end(hand.box)
 
-    def _serve(self, hand: Hand) -> bool:
+    def _serve(self, hand: Worker) -> bool:
         """One round: take what fits, send it, receive the oldest. False when the sandbox is closed."""
         jobs = hand.jobs
         if not jobs and hand.box is not None and hand.box.num_served >= hand.box.next_look:
-            self._look_at(hand, hand.box)
+            self._health_check(hand, hand.box)
         if taken := self._take(hand):
             if not jobs:
                 hand.since = time.monotonic()
@@ -126,16 +126,16 @@ class Pool:
         self._receive(hand, hand.box)
         return True
 
-    def _take(self, hand: Hand) -> list[Job]:
+    def _take(self, hand: Worker) -> list[Job]:
         """Jobs for the box, several at once, so that it does alike things together."""
         box, jobs = hand.box, hand.jobs
         until_look = self._first_look if box is None else box.next_look - box.num_served
         most = min(BATCH, until_look - len(jobs))
         if not jobs:
             return self._queue.take(most)
-        return self._queue.take_more(most) if jobs[0].is_sociable and len(jobs) <= IN_HAND - BATCH else []
+        return self._queue.take_more(most) if jobs[0].can_share and len(jobs) <= MAX_IN_FLIGHT - BATCH else []
 
-    def _receive(self, hand: Hand, box: Box) -> None:
+    def _receive(self, hand: Worker, box: Box) -> None:
         """Wait for the oldest job; it goes back into the queue where it has to run again."""
         oldest = hand.jobs[0]
         try:
@@ -151,7 +151,7 @@ class Pool:
             oldest.ahead = False
             self._queue.put(oldest, first=True)
 
-    def _look_at(self, hand: Hand, box: Box) -> None:
+    def _health_check(self, hand: Worker, box: Box) -> None:
         """Probe a box that has served for a while, replace one that has done enough."""
         if box.num_served >= self._recycle_after:
             self._end(box)
@@ -174,11 +174,11 @@ class Pool:
         while jobs:
             job = jobs.pop()
             self._queue.release(job)
-            job.is_suspect = True
+            job.retry_alone = True
             job.attempts += was_alone
             job.hangs += not jobs and isinstance(error, TimeoutError)  # what came before has been answered
             if job.hangs >= MAX_ATTEMPTS:  # it hung three boxes in a row: that is the program's doing
-                job.finish(Execution(runs=(Run(Ended.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds),)))
+                job.finish(Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds),)))
             elif self._queue.closed or job.attempts >= MAX_ATTEMPTS or isinstance(error, SandboxUnavailable):
                 reason = f"{type(error).__name__}: {error}"
                 job.fail(SandboxError(f"no verdict after {job.attempts} attempts; the last: {reason}"))
@@ -208,7 +208,7 @@ class Pool:
         try:
             box.probe(secrets.token_hex(8))
         except Exception as error:
-            words = box.last_words()
+            words = box.log_tail()
             self._end(box)
             raise SandboxError(
                 f"a fresh box did not answer ({type(error).__name__}: {error}); it wrote: {words}"

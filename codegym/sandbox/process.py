@@ -59,7 +59,7 @@ CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
 FLAGS = ("-s", "-S", "-P", "-X", "utf8")
 
 
-def pick_uid() -> int:
+def random_uid() -> int:
     """A user for programs and, one above, for the server; each box its own, since processes are counted by user."""
     return random.SystemRandom().randrange(20_000, 60_000, 2)
 
@@ -131,14 +131,14 @@ def strongest_level() -> str:
     """
     reasons = []
     for level in LEVELS:
-        reason = why_not(level)
+        reason = unavailable_reason(level)
         if reason is None:
             return level
         reasons.append(f"{level}: {reason}")
     raise SandboxUnavailable("no process sandbox can be made on this host; " + "; ".join(reasons))
 
 
-def why_not(level: str) -> str | None:
+def unavailable_reason(level: str) -> str | None:
     """What keeps a level from working here, or None where it works: a box is started and probed."""
     if not sys.platform.startswith("linux"):
         return f"needs Linux, this is {sys.platform}"
@@ -158,7 +158,7 @@ def why_not(level: str) -> str | None:
 
 
 @dataclass
-class _House:
+class _BoxProcess:
     """What a box leaves on the host, and its removal."""
 
     process: subprocess.Popen[bytes]
@@ -166,7 +166,7 @@ class _House:
     group: ControlGroup | None
     log: IO[bytes]
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """What the box wrote before it died."""
         self.log.seek(max(0, self.log.seek(0, os.SEEK_END) - 2000))
         return self.log.read().decode(errors="replace").strip()
@@ -202,7 +202,7 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         "level": level,
         "python": os.path.realpath(sys.executable),
         "user_namespace": level == "user",
-        "uid": pick_uid() if level == "root" else None,
+        "uid": random_uid() if level == "root" else None,
         "capabilities": CAPABILITIES,
         "root": root,
         "temp_mb": limits.temp_mb,
@@ -233,8 +233,8 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         raise SandboxError(f"a box could not be started: {error}") from error
     finally:
         box_end.close()
-    house = _House(process, root, group, log)
-    return Box(host_end, house.remove, house.last_words)
+    house = _BoxProcess(process, root, group, log)
+    return Box(host_end, house.remove, house.log_tail)
 
 
 def _package_paths(name: str) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from codegym.errors import SandboxError
-from codegym.sandbox.base import Execution, Request, Sandbox, Script
+from codegym.sandbox.base import Execution, Request, Sandbox, ScriptJob
 from codegym.testing.programs import PATIENCE_SECONDS, agree, execute, printed, request, require
 
 _PROGRAMS = (
@@ -59,7 +59,7 @@ def _essence(execution: Execution) -> tuple[bool, list[tuple[bytes, int]]]:
 
 
 def _request(source: str) -> Request:
-    return request(source, Script(("",)))
+    return request(source, ScriptJob(("",)))
 
 
 def closes(sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from codegym.sandbox.base import Ended, Sandbox
+from codegym.sandbox.base import ExitReason, Sandbox
 from codegym.testing.programs import CONTRACT_LIMITS, agree, printed, require, run
 
 _PLACES = "import os, tempfile\nplaces = {tempfile.gettempdir(), '/tmp', '/dev/shm', os.getcwd()}\n"
@@ -152,7 +152,7 @@ def nothing_survives(sandbox: Sandbox) -> None:
     require("the program sees itself", before > 0)
     for _ in each_worker(sandbox):
         seen = run(sandbox, head + _DAEMON)
-        agree("a program that leaves a daemon", (seen.ended, seen.stdout), (Ended.EXITED, b"left\n"))
+        agree("a program that leaves a daemon", (seen.ended, seen.stdout), (ExitReason.EXITED, b"left\n"))
         require("it is not waited for", seen.wall_seconds < CONTRACT_LIMITS.wall_seconds, seen.wall_seconds)
     for _ in each_worker(sandbox):
         now = _number(printed(sandbox, _COUNT))

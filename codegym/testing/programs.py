@@ -8,17 +8,17 @@ from textwrap import dedent
 from typing import Any
 
 from codegym.sandbox.base import (
-    Calls,
-    Ended,
-    Examination,
+    AssertJob,
+    CallJob,
+    CheckResult,
     Execution,
+    ExitReason,
     Failure,
     Limits,
-    Outcome,
     Request,
     Run,
     Sandbox,
-    Script,
+    ScriptJob,
 )
 
 Check = Callable[[Sandbox], None]
@@ -27,7 +27,7 @@ CONTRACT_LIMITS = Limits(cpu_seconds=1, wall_seconds=4, memory_mb=128, processes
 PATIENCE_SECONDS = 60.0
 
 
-def request(source: str, job: Script | Calls | Examination, **options: Any) -> Request:  # noqa: ANN401 - of Request
+def request(source: str, job: ScriptJob | CallJob | AssertJob, **options: Any) -> Request:  # noqa: ANN401 - of Request
     """Make a request with the contract's limits; ``source`` may be indented."""
     return Request(dedent(source), job, **{"limits": CONTRACT_LIMITS, **options})
 
@@ -40,7 +40,7 @@ def execute(sandbox: Sandbox, wanted: Request) -> Execution:
 def run(sandbox: Sandbox, source: str, stdin: str = "", **limits: float) -> Run:
     """Run a script with one stdin; ``limits`` are tighter ones than the contract's."""
     own = replace(CONTRACT_LIMITS, **limits)  # type: ignore[arg-type]
-    execution = execute(sandbox, request(source, Script((stdin,)), limits=own))
+    execution = execute(sandbox, request(source, ScriptJob((stdin,)), limits=own))
     agree("syntax error of a correct program", execution.syntax_error, None)
     agree("runs of a script with one stdin", len(execution.runs), 1)
     return execution.runs[0]
@@ -49,22 +49,24 @@ def run(sandbox: Sandbox, source: str, stdin: str = "", **limits: float) -> Run:
 def printed(sandbox: Sandbox, source: str, stdin: str = "") -> str:
     """What a script printed that must end by itself and well."""
     seen = run(sandbox, source, stdin)
-    agree("end of a script", (seen.ended, seen.exit_code, seen.error), (Ended.EXITED, 0, None))
+    agree("end of a script", (seen.ended, seen.exit_code, seen.error), (ExitReason.EXITED, 0, None))
     return seen.stdout.decode("utf-8", "surrogatepass")
 
 
-def call(sandbox: Sandbox, source: str, function: str, *arguments: tuple[object, ...]) -> tuple[Outcome | None, ...]:
+def call(
+    sandbox: Sandbox, source: str, function: str, *arguments: tuple[object, ...]
+) -> tuple[CheckResult | None, ...]:
     """Outcomes of calling ``function`` with each tuple of arguments."""
-    outcomes = execute(sandbox, request(source, Calls(function, arguments))).outcomes
+    outcomes = execute(sandbox, request(source, CallJob(function, arguments))).outcomes
     agree("number of outcomes", len(outcomes), len(arguments))
     return outcomes
 
 
 def examine(
     sandbox: Sandbox, source: str, checks: Sequence[str], setup: str = "", attributes: bool = False
-) -> tuple[Outcome | None, ...]:
+) -> tuple[CheckResult | None, ...]:
     """Outcomes of ``checks`` on a program that defines ``f``."""
-    job = Examination(dedent(setup), tuple(map(dedent, checks)), ("f",), attributes)
+    job = AssertJob(dedent(setup), tuple(map(dedent, checks)), ("f",), attributes)
     outcomes = execute(sandbox, request(source, job)).outcomes
     agree("number of outcomes", len(outcomes), len(checks))
     return outcomes

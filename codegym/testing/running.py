@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from codegym.sandbox.base import Ended, Sandbox, Script
+from codegym.sandbox.base import ExitReason, Sandbox, ScriptJob
 from codegym.testing.programs import CONTRACT_LIMITS, agree, error_type, execute, printed, request, require, run
 
 
 def every_stdin_gets_its_own_process(sandbox: Sandbox) -> None:
     """Stdin comes in, stdout goes out, in the order of the stdins, and no global outlives a process."""
     source = "import sys\nsys.seen = getattr(sys, 'seen', 0) + 1\nprint(sys.seen, sys.stdin.buffer.read().decode())"
-    execution = execute(sandbox, request(source, Script(("one", "", "three\n"))))
+    execution = execute(sandbox, request(source, ScriptJob(("one", "", "three\n"))))
     agree("what was printed", [seen.stdout for seen in execution.runs], [b"1 one\n", b"1 \n", b"1 three\n\n"])
 
 
@@ -17,21 +17,21 @@ def exit_status_is_kept(sandbox: Sandbox) -> None:
     """The exit status of a program arrives, ``sys.exit(0)`` is a good end, and a failure is none."""
     for source, status in (("import sys; sys.exit(3)", 3), ("import sys; sys.exit(0)", 0), ("exit('why')", 1)):
         seen = run(sandbox, source)
-        agree(f"end of {source}", (seen.ended, seen.exit_code, seen.error), (Ended.EXITED, status, None))
+        agree(f"end of {source}", (seen.ended, seen.exit_code, seen.error), (ExitReason.EXITED, status, None))
     agree("exit status of an exception", run(sandbox, "1 / 0").exit_code, 1)
 
 
 def signals_are_crashes(sandbox: Sandbox) -> None:
     """A process that dies of a signal crashed, and its exit status is the negative number of the signal."""
     seen = run(sandbox, "import ctypes; ctypes.string_at(0)")
-    agree("end by a segmentation fault", (seen.ended, seen.exit_code), (Ended.CRASHED, -11))
+    agree("end by a segmentation fault", (seen.ended, seen.exit_code), (ExitReason.CRASHED, -11))
 
 
 def exceptions_have_type_message_and_line(sandbox: Sandbox) -> None:
     """An uncaught exception is located at the innermost line of the program at or after ``first_line``."""
     source = "def helper():\n    raise KeyError('who')\n\nhelper()\n"
     for first_line, line in ((1, 2), (3, 4)):
-        execution = execute(sandbox, request(source, Script(("",)), first_line=first_line))
+        execution = execute(sandbox, request(source, ScriptJob(("",)), first_line=first_line))
         error = execution.runs[0].error if execution.runs else None
         require("an exception is reported", error is not None, execution)
         if error is not None:
@@ -40,11 +40,11 @@ def exceptions_have_type_message_and_line(sandbox: Sandbox) -> None:
 
 def syntax_errors_are_told_apart(sandbox: Sandbox) -> None:
     """Source that does not compile runs nothing and says where; so does source with half a character in it."""
-    execution = execute(sandbox, request("x = 1\nif x\n    pass\n", Script(("",))))
+    execution = execute(sandbox, request("x = 1\nif x\n    pass\n", ScriptJob(("",))))
     error = execution.syntax_error
     agree("syntax error", (error_type(error), error.line if error else None), ("SyntaxError", 2))
     agree("runs of a program that does not compile", execution.runs, ())
-    half = execute(sandbox, request("print('\ud800')", Script(("",))))
+    half = execute(sandbox, request("print('\ud800')", ScriptJob(("",))))
     require("a lone surrogate in the source is a syntax error", half.syntax_error is not None, half)
 
 
@@ -52,7 +52,7 @@ def cpu_time_is_limited(sandbox: Sandbox) -> None:
     """A loop is ended as a timeout, about when its CPU time is used up, whatever it catches."""
     source = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"
     seen = run(sandbox, source + "while True:\n    try:\n        while True: pass\n    except BaseException: pass")
-    agree("end of a loop", seen.ended, Ended.TIMEOUT)
+    agree("end of a loop", seen.ended, ExitReason.TIMEOUT)
     require("CPU time is reported", 0.5 <= seen.cpu_seconds <= 3, seen.cpu_seconds)
 
 
@@ -60,20 +60,20 @@ def cpu_time_of_children_counts(sandbox: Sandbox) -> None:
     """Four children with less than the limit each are over it together."""
     loop = "end = time.process_time() + 0.7\n    while time.process_time() < end: pass\n    os._exit(0)"
     source = f"import os, time\nif not all(os.fork() for _ in range(4)):\n    {loop}\nwhile True: os.wait()"
-    agree("end of four busy children", run(sandbox, source, wall_seconds=20).ended, Ended.TIMEOUT)
+    agree("end of four busy children", run(sandbox, source, wall_seconds=20).ended, ExitReason.TIMEOUT)
 
 
 def wall_time_is_limited(sandbox: Sandbox) -> None:
     """A sleeper is ended as a timeout although it uses no CPU time, and its child with it."""
     seen = run(sandbox, "import os, time\nos.fork()\ntime.sleep(60)", wall_seconds=1)
-    agree("end of a sleeper", seen.ended, Ended.TIMEOUT)
+    agree("end of a sleeper", seen.ended, ExitReason.TIMEOUT)
     require("CPU time of a sleeper is small", seen.cpu_seconds < 0.9, seen.cpu_seconds)
 
 
 def memory_of_a_process_is_limited(sandbox: Sandbox) -> None:
     """More memory than the limit is refused (``MemoryError``) or ends the program; less is given."""
     seen = run(sandbox, f"x = bytearray({4 * CONTRACT_LIMITS.memory_mb} << 20)\nprint(len(x))")
-    require("too much memory", seen.ended is Ended.MEMORY or error_type(seen.error) == "MemoryError", seen)
+    require("too much memory", seen.ended is ExitReason.MEMORY or error_type(seen.error) == "MemoryError", seen)
     agree(
         "half of the memory",
         printed(sandbox, f"print(len(bytes({CONTRACT_LIMITS.memory_mb // 2} << 20)) > 0)"),
@@ -86,14 +86,14 @@ def memory_of_a_tree_is_limited(sandbox: Sandbox) -> None:
     each = CONTRACT_LIMITS.memory_mb // 2
     hold = f"x = b'x' * ({each} << 20)\n    time.sleep(3)\n    os._exit(0)"  # one copy: two would be over the limit
     source = f"import os, time\nif not all(os.fork() for _ in range(5)):\n    {hold}\ntime.sleep(3)\nprint('all')"
-    agree("end of five children with half of the memory each", run(sandbox, source).ended, Ended.MEMORY)
+    agree("end of five children with half of the memory each", run(sandbox, source).ended, ExitReason.MEMORY)
 
 
 def output_is_limited(sandbox: Sandbox) -> None:
     """A flood is ended as such and not kept beyond the limit, be it many lines or a single one."""
     for source in ("while True: print('x' * 1000)", "import sys\nwhile True: sys.stdout.write('x' * 65536)"):
         seen = run(sandbox, source)
-        agree(f"end of {source}", seen.ended, Ended.OUTPUT)
+        agree(f"end of {source}", seen.ended, ExitReason.OUTPUT)
         kept = len(seen.stdout)
         require("output kept of a flood", 0 < kept <= CONTRACT_LIMITS.output_mb << 20, f"{kept:,} bytes")
 
@@ -121,7 +121,7 @@ def executed_lines_are_reported_on_request(sandbox: Sandbox) -> None:
     """``trace_lines`` gives the 1-based numbers of the lines that ran, in threads too; else there are none."""
     source = "import threading\ndef f():\n    return 1\ndef g():\n    return 2\nthreading.Thread(target=f).start()\n"
     for trace, lines in ((True, {1, 2, 3, 4, 6}), (False, None)):
-        execution = execute(sandbox, request(source, Script(("",)), trace_lines=trace))
+        execution = execute(sandbox, request(source, ScriptJob(("",)), trace_lines=trace))
         agree("executed lines", [seen.executed_lines for seen in execution.runs], [lines])
 
 

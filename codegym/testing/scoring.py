@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from codegym.prm.base import LineScorer, ScoreRequest
-from codegym.prm.labels import code_lines
-from codegym.task import StdinCheck, Task
+from codegym.scorers import LineScorer, ScoreRequest
+from codegym.scorers.labels.labels import code_lines
+from codegym.tasks.record import StdinCheck, Task
 
 TOLERANCE = 1e-5
 """How far two scores of one line may differ by rounding."""
@@ -30,7 +30,7 @@ _PAIRS = tuple((task, lines) for task in _TASKS for lines in _PROGRAMS)
 def check_line_scorer(scorer: LineScorer) -> None:
     """Check that a line scorer keeps the promises of ``LineScorer``.
 
-    >>> from codegym.fakes import FakeLineScorer
+    >>> from codegym.scorers import FakeLineScorer
     >>> check_line_scorer(FakeLineScorer())
 
     Every wanted line gets one finite number, and that depends on the task and on the program up to and including the

@@ -1,10 +1,11 @@
 """Tokenizers: between program text and token ids, with the exact bytes of every token."""
 
 from codegym.tokenizers.base import Tokenizer
-from codegym.tokenizers.fast import TransformersTokenizer
+from codegym.tokenizers.exact import encode_exactly
 from codegym.tokenizers.files import read_tokenizer, save_tokenizer
+from codegym.tokenizers.hf import TransformersTokenizer
 from codegym.tokenizers.loading import load_tokenizer
-from codegym.tokenizers.plain import ByteTokenizer, VocabularyTokenizer
+from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 from codegym.tokenizers.training import train_tokenizer
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Tokenizer",
     "TransformersTokenizer",
     "VocabularyTokenizer",
+    "encode_exactly",
     "load_tokenizer",
     "read_tokenizer",
     "save_tokenizer",

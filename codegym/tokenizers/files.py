@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from codegym.tokenizers.base import Tokenizer
-from codegym.tokenizers.fast import TransformersTokenizer
+from codegym.tokenizers.hf import TransformersTokenizer
 from codegym.tokenizers.loading import load_tokenizer
-from codegym.tokenizers.plain import ByteTokenizer, VocabularyTokenizer
+from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 
 _OWN = "codegym_tokenizer.json"
 

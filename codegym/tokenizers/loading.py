@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from codegym.tokenizers.base import Tokenizer
-from codegym.tokenizers.fast import TransformersTokenizer
-from codegym.tokenizers.plain import ByteTokenizer, VocabularyTokenizer
+from codegym.tokenizers.hf import TransformersTokenizer
+from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 
 
 def load_tokenizer(value: object = None) -> Tokenizer:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from codegym.tokenizers.fast import TransformersTokenizer, import_library
+from codegym.tokenizers.hf import TransformersTokenizer, import_library
 
 
 def train_tokenizer(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from env_judges import PASSED, FailingAtTimes, HeldJudge, JudgeSays, ScorerSays
-from env_play import EOS, TASK, small
+from helpers.env_judges import PASSED, FailingAtTimes, HeldJudge, JudgeSays, ScorerSays
+from helpers.env_play import EOS, TASK, small
 
 from codegym import StdinCheck, Task
 from codegym.adapters.completions import CompletionReward, fenced_code, to_dataset
-from codegym.env import TokenEnv
+from codegym.envs.env import TokenEnv
 from codegym.rewards import REWARDS
 
 OTHER = Task("other", "Print nothing.\n", (StdinCheck("", ""),), solution="pass\n")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sb3_contrib")
-from env_judges import PASSED, FailingAtTimes, JudgeSays, made
-from env_play import EOS, SINGLE, TASK, VECTOR, draw_actions, small
+from helpers.env_judges import PASSED, FailingAtTimes, JudgeSays, made
+from helpers.env_play import EOS, SINGLE, TASK, VECTOR, draw_actions, small
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3 import PPO

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sb3_contrib")
-from env_judges import FailingAtTimes
-from env_play import TASK, VECTOR, small
+from helpers.env_judges import FailingAtTimes
+from helpers.env_play import TASK, VECTOR, small
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
-from codegym.env import TokenEnv
+from codegym.envs.env import TokenEnv
 from codegym.errors import SandboxError
 from codegym.tokenizers import VocabularyTokenizer
 

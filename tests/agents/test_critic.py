@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from make_steps import make_last
+from helpers.make_steps import make_last
 from torch import nn
 
 from agents import ppo
-from agents.common.critic import Critic, critic_of, distil, first_critic, scored_programs, scores_before
-from agents.common.policy import TinyConfig, make_tiny
 from agents.common.rollout import Rollout
 from agents.common.run import Run
+from agents.critics.critic import Critic, critic_of, distil, first_critic, scored_programs, scores_before
+from agents.policies.causal import TinyConfig, make_tiny
 from codegym import Task
-from codegym.fakes import FakeLineScorer
-from codegym.prm.model import ProcessRewardModel
-from codegym.task import CallCheck
+from codegym.scorers import FakeLineScorer
+from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.tasks.record import CallCheck
 
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
 TASK = Task("go", "# go\n", (CallCheck((1,), 1),), entry_point="f", solution="x = 1\n")

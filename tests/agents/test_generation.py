@@ -14,8 +14,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from agents.common import decoding
-from agents.common.generation import Completions, Sampling, generate, sample
+from agents.generation import decoding
+from agents.generation.generate import Completions, Sampling, generate, sample
 
 V, EOS = 40, 0
 EQUAL = [[1, 2, 3]] * 8

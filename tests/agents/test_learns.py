@@ -11,10 +11,10 @@ import torch
 
 from agents import grpo, ppo, reinforce, reinforce_pp, rloo
 from agents.common.losses import kl
-from agents.common.policy import Policy, TinyConfig, make_tiny
 from agents.common.run import Run
-from agents.toy import SETTINGS, TASK
+from agents.policies.causal import Policy, TinyConfig, make_tiny
 from codegym import SandboxError, Status, Verdict
+from examples.toy import SETTINGS, TASK
 
 AGENTS = {
     "ppo": (ppo.PPOConfig, ppo.train),

@@ -8,8 +8,8 @@ from torch import nn
 
 from agents.common.losses import (
     aggregate,
-    check_kl_in,
-    clip_share,
+    check_kl_placement,
+    clip_fraction,
     clipped_policy_loss,
     descend,
     kl,
@@ -55,7 +55,7 @@ def test_one_number_of_many_losses() -> None:
 
 def test_share_of_clipped_ratios_counts_masked_tokens_only() -> None:
     log_probs = torch.tensor([[math.log(1.5), 0.0, math.log(0.7)], [0.0, 9.0, 9.0]])
-    assert clip_share(log_probs, torch.zeros(2, 3), MASK, 0.2, 0.2) == 0.5
+    assert clip_fraction(log_probs, torch.zeros(2, 3), MASK, 0.2, 0.2) == 0.5
 
 
 def test_the_value_loss_and_its_clipped_form() -> None:
@@ -79,7 +79,7 @@ def test_divergence_in_the_reward_worked_out_by_hand() -> None:
     expected = row(0.0, -0.1 * math.log(2), 1 + 0.1 * math.log(2))
     torch.testing.assert_close(with_kl(rewards, log_probs, reference, mask, 0.1), expected)
     with pytest.raises(ValueError, match='kl_in must be "loss" or "reward", got \'rewards\''):
-        check_kl_in("rewards")
+        check_kl_placement("rewards")
 
 
 def test_all_estimates_are_close_to_the_divergence_of_two_close_policies() -> None:

@@ -6,15 +6,15 @@ from concurrent.futures import Future
 
 import pytest
 import torch
-from make_steps import make_last
+from helpers.make_steps import make_last
 
 from agents import ppo
-from agents.common.monte_carlo import State, _batches, mc_explained_variance, sampled_returns, states_of
-from agents.common.policy import TinyConfig, make_tiny
 from agents.common.rollout import Rollout
 from agents.common.run import Run
-from agents.toy import SETTINGS, TASK
+from agents.critics.monte_carlo import State, _batches, mc_explained_variance, sampled_returns, states_of
+from agents.policies.causal import TinyConfig, make_tiny
 from codegym import SandboxError, Status, Verdict
+from examples.toy import SETTINGS, TASK
 
 SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
 

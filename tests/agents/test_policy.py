@@ -9,8 +9,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import codegym  # noqa: F401 - registers the environments
-from agents.common.generation import Sampling
-from agents.common.policy import LoraConfig, Policy, TinyConfig, load_policy, make_policy, make_tiny, with_lora
+from agents.generation.generate import Sampling
+from agents.policies.causal import LoraConfig, Policy, TinyConfig, load_policy, make_policy, make_tiny, with_lora
 from codegym.tokenizers import train_tokenizer
 
 WORDS = ["# twice x\n", "x", "1", "2", " + ", " * "]

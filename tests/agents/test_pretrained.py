@@ -24,15 +24,15 @@ from transformers import (
 )
 
 from agents import ppo
-from agents.common.critic import Critic, critic_of
-from agents.common.policy import LoraConfig, Policy
 from agents.common.rollout import log_probs_of
 from agents.common.run import Run
+from agents.critics.critic import Critic, critic_of
+from agents.policies.causal import LoraConfig, Policy
 from codegym.cli import main
-from codegym.datasets import load
-from codegym.prm.data import read_labels
-from codegym.prm.labels import line_labels
-from codegym.prm.model import ProcessRewardModel
+from codegym.scorers.labels.files import read_labels
+from codegym.scorers.labels.labels import line_labels
+from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.tasks.datasets import load
 from codegym.tokenizers import TransformersTokenizer
 
 pytestmark = [
@@ -181,7 +181,7 @@ def test_every_part_of_the_way_did_something(trained) -> None:
     assert {1.0, -1.0} <= signs
     assert ProcessRewardModel.load(trained.prm).card["training"]["learned"]["programs"] > 0
     first, second, third = trained.run.metrics()
-    assert "clip_share" not in first and "clip_share" in second and "clip_share" in third
+    assert "clip_fraction" not in first and "clip_fraction" in second and "clip_fraction" in third
     for row in (first, second, third):
         assert all(torch.isfinite(torch.tensor(float(value))) for value in row.values()), row
         assert row["reward"] != row["pass_rate"]  # the process reward is part of it

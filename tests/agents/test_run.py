@@ -9,16 +9,17 @@ from dataclasses import replace
 import gymnasium as gym
 import pytest
 import torch
-from make_steps import make_last
+from helpers.make_steps import make_last
 
 from agents import grpo, ppo, reinforce, reinforce_pp, rloo
-from agents.common.policy import TinyConfig, make_tiny
 from agents.common.rollout import paid
 from agents.common.run import Run
+from agents.policies.causal import TinyConfig, make_tiny
 from codegym import CallCheck, SandboxError, Task
-from codegym.fakes import FakeJudge, FakeLineScorer
-from codegym.prm.model import ProcessRewardModel
+from codegym.judge import FakeJudge
 from codegym.rewards import parse_reward
+from codegym.scorers import FakeLineScorer
+from codegym.scorers.prm.model import ProcessRewardModel
 
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
 TASK = Task("go", "# go\n", (CallCheck((1,), 1), CallCheck((2,), 2)), entry_point="f", solution="x = 1\n")

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from agents import ppo
-from agents.common.policy import Policy, TinyConfig, make_tiny
+from agents.policies.causal import Policy, TinyConfig, make_tiny
 from codegym import CallCheck, Task
-from codegym.fakes import FakeJudge
-from codegym.judge import Status, Verdict
+from codegym.judge import FakeJudge, Status, Verdict
 
 SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
 WORDS = ["# go\n", "# stop\n", "x = 1\n", "z = 3"]

@@ -6,10 +6,10 @@ import json
 
 from rich.console import Console
 
-from agents.common.policy import make_tiny
-from benchmarks.critics import Options, main, table
-from codegym.prm.model import ProcessRewardModel
-from codegym.synth import FAMILIES, vocabulary
+from agents.policies.causal import make_tiny
+from benchmarks.experiments.critics import Options, main, table
+from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.tasks.procedural import FAMILIES, vocabulary
 
 
 def test_every_critic_is_measured_once_and_kept(tmp_path):

@@ -14,13 +14,13 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from benchmarks.env_throughput import __main__ as benchmark
-from benchmarks.env_throughput import by_rl4lms
-from benchmarks.env_throughput.actions import PROGRAMS, Writer, tokens_per_line, train
-from benchmarks.env_throughput.memory import measure_memory
-from benchmarks.env_throughput.results import find_goals
-from benchmarks.env_throughput.runners import open_codegym, open_run, tokenizer
-from benchmarks.env_throughput.settings import LONG, MANY, RIVAL_SLOTS, SHORT, Setting, all_settings
+from benchmarks.speed.env_throughput import __main__ as benchmark
+from benchmarks.speed.env_throughput import by_rl4lms
+from benchmarks.speed.env_throughput.actions import PROGRAMS, Writer, tokens_per_line, train
+from benchmarks.speed.env_throughput.memory import measure_memory
+from benchmarks.speed.env_throughput.results import find_goals
+from benchmarks.speed.env_throughput.runners import open_codegym, open_run, tokenizer
+from benchmarks.speed.env_throughput.settings import LONG, MANY, RIVAL_SLOTS, SHORT, Setting, all_settings
 
 BYTES = tokenizer("bytes")
 EOS = BYTES.eos_token_id

@@ -6,10 +6,10 @@ import base64
 import pickle
 
 import pytest
-from corpus import ARGUMENTS, TASKS, mix
+from helpers.corpus import ARGUMENTS, TASKS, mix
 
-from benchmarks.graders.forms import for_evalplus, for_human_eval
-from benchmarks.graders.tables import count, table
+from benchmarks.reliability.graders.forms import for_evalplus, for_human_eval
+from benchmarks.reliability.graders.tables import count, table
 
 
 @pytest.mark.parametrize("kind", ["assert", "humaneval", "call", "solution", "loop", "unittest", "rect"])

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks import endurance, faults
-from benchmarks.boxes import leftovers, own_temp_folder
-from benchmarks.endurance import Sample, find_faults
-from benchmarks.mixture import mix
-from benchmarks.saboteur import restart_engine
+from benchmarks.reliability import endurance, faults
+from benchmarks.reliability.boxes import leftovers, own_temp_folder
+from benchmarks.reliability.endurance import Sample, find_faults
+from benchmarks.reliability.mixture import mix
+from benchmarks.reliability.saboteur import restart_engine
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="boxes need Linux")
 GOOD = Sample(0, 0.0, 0, 40.0, 20.0, 12.0, 12, 7, 0, 0, 0, 0, 2, 2)

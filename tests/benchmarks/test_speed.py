@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from benchmarks.sandbox.__main__ import Host
-from benchmarks.sandbox.contenders import CONTENDERS
-from benchmarks.sandbox.host import measure_throughput
-from benchmarks.sandbox.programs import find_rows, make_programs, read_rows
-from benchmarks.sandbox.results import Measured, goals, ratio
-from benchmarks.spread import Spread
+from benchmarks.lab.spread import Spread
+from benchmarks.speed.sandbox.__main__ import Host
+from benchmarks.speed.sandbox.contenders import CONTENDERS
+from benchmarks.speed.sandbox.host import measure_throughput
+from benchmarks.speed.sandbox.programs import find_rows, make_programs, read_rows
+from benchmarks.speed.sandbox.results import Measured, goals, ratio
 
 ROW = {
     "task_id": "Example/0",
@@ -82,6 +82,6 @@ def test_contender_tells_right_from_wrong(name):
 
 
 def test_evalplus_gets_the_pairs_of_the_tests():
-    record = pytest.importorskip("benchmarks.sandbox.by_evalplus", exc_type=ImportError).record
+    record = pytest.importorskip("benchmarks.speed.sandbox.by_evalplus", exc_type=ImportError).record
     tests = record(next(make_programs([ROW], 1, "salt")))
     assert (tests.inputs, tests.expected) == ([(3,), (0,)], [6, 0])

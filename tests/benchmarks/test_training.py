@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional
 
 from agents import ppo
-from benchmarks.training import end_to_end, shares
-from benchmarks.training.__main__ import Config, main
-from benchmarks.training.end_to_end import Measured
-from benchmarks.training.products import Products
-from benchmarks.training.stages import PLACES, STAGES, Clock, watched
+from benchmarks.speed.training import end_to_end, shares
+from benchmarks.speed.training.__main__ import Config, main
+from benchmarks.speed.training.end_to_end import Measured
+from benchmarks.speed.training.products import Products
+from benchmarks.speed.training.stages import PLACES, STAGES, Clock, watched
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="boxes need Linux")
 

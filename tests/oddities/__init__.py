@@ -1,6 +1,6 @@
 """Honest programs that look odd; each of them must pass."""
 
-from corpus import Case
+from helpers.corpus import Case
 
 from . import classes, endings, inputs_outputs, running, values
 

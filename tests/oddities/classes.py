@@ -1,6 +1,6 @@
 """Programs whose own classes the tests use, and tests that are more than one assert (S13)."""
 
-from corpus import Case
+from helpers.corpus import Case
 
 from .values import tested
 

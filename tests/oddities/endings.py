@@ -1,6 +1,6 @@
 """Programs that end in unusual but honest ways (R1, S13)."""
 
-from corpus import GOLD, MAIN, METHOD, PREAMBLE, TASKS, Case, rival, text
+from helpers.corpus import GOLD, MAIN, METHOD, PREAMBLE, TASKS, Case, rival, text
 
 from .inputs_outputs import NONE, script
 

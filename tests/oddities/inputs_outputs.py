@@ -1,6 +1,6 @@
 """Scripts that read and print in ways which graders have broken (S3, S8, S13)."""
 
-from corpus import Case, stdin_task, text
+from helpers.corpus import Case, stdin_task, text
 
 
 def script(name: str, why: str, program: str, *checks: tuple[str, str], **options: object) -> Case:

@@ -1,6 +1,6 @@
 """Scripts that recurse, start threads and processes, use files or bend the language (S2, S5, S10, S12, S13)."""
 
-from corpus import Case, stdin_task
+from helpers.corpus import Case, stdin_task
 
 from .inputs_outputs import NONE, script
 

@@ -1,6 +1,6 @@
 """Functions whose values, arguments and exceptions are unusual, with tests as authors write them (R2, S13, S14)."""
 
-from corpus import Case, assert_task, call_task, text
+from helpers.corpus import Case, assert_task, call_task, text
 
 
 def tested(name: str, why: str, program: str, *checks: str, exports: str = "f", examiner: str = "") -> Case:

@@ -12,7 +12,7 @@ from render.views import FAILED, HOSTILE, make_view, program_of, views
 
 from codegym.judge import Status, Verdict
 from codegym.render import html, save_html
-from codegym.task import Task
+from codegym.tasks.record import Task
 
 VOID = {"meta"}
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from codegym.judge import Status, Verdict
 from codegym.render import ansi
-from codegym.task import Task
+from codegym.tasks.record import Task
 
 STYLE = re.compile(r"\x1b\[[\d;]*m")
 

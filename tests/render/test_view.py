@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from render.views import FAILED, HOSTILE, make_view, program_of, texts
 from rich.cells import cell_len
 
-from codegym.lines import LineKind
 from codegym.render.view import rows, short, signed, visible, wrapped
+from codegym.syntax.lines import LineKind
 
 
 def test_rows_of_a_program() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from codegym.facts import Line
 from codegym.judge import Status, Verdict
-from codegym.lines import LineKind
 from codegym.render import View
 from codegym.sandbox.base import Failure
-from codegym.task import StdinCheck, Task
+from codegym.step import Line
+from codegym.syntax.lines import LineKind
+from codegym.tasks.record import StdinCheck, Task
 
 TASK = Task("double", "Print twice the number.", (StdinCheck("1", "2"),) * 3)
 FAILED = Verdict(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from helpers.make_steps import VERDICTS, make_last, make_verdict
 from hypothesis import given
-from make_steps import VERDICTS, make_last, make_verdict
 
 from codegym.judge import Status
 from codegym.rewards import parse_reward

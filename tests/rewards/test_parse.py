@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from make_steps import make_last
+from helpers.make_steps import make_last
 
 from codegym.rewards import REWARDS, Reward, parse_reward
 from codegym.rewards.outcome import outcome

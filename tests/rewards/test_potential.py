@@ -6,20 +6,20 @@ import math
 from functools import cache
 
 import pytest
+from helpers.make_steps import VERDICTS, end, episodes, make_last, make_lines, make_verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_steps import VERDICTS, end, episodes, make_last, make_lines, make_verdict
 
-from codegym.facts import Step, steps_of
 from codegym.judge import Status
 from codegym.rewards import Reward, parse_reward
+from codegym.step import Step, iter_steps
 
 PASSED, FAILED = make_verdict(), make_verdict(Status.WRONG_ANSWER)
 PROGRAM = (("a = 1\n", 0.5), ("# note\n", None), ("b = 2\n", -0.25))
 
 
 def stream(text, last):
-    return pytest.approx([sum(parse_reward(text).stream(step).values()) for step in steps_of(last)])
+    return pytest.approx([sum(parse_reward(text).stream(step).values()) for step in iter_steps(last)])
 
 
 def test_smallest_use():
@@ -53,7 +53,7 @@ def test_undiscounted_total_is_minus_the_first_potential(last, start):
 def test_discounted_return_is_minus_the_first_potential(last, start, gamma):
     given_scores = [line.score for line in last.lines if line.given and line.score is not None]
     reward = parse_reward(f"potential(start={start}, gamma={gamma})")
-    paid = sum(gamma**time * sum(reward.stream(step).values()) for time, step in enumerate(steps_of(last)))
+    paid = sum(gamma**time * sum(reward.stream(step).values()) for time, step in enumerate(iter_steps(last)))
     assert math.isclose(paid, -(given_scores[-1] if given_scores else start), abs_tol=1e-9)
 
 

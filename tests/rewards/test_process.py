@@ -6,14 +6,14 @@ import math
 from dataclasses import replace
 
 import pytest
+from helpers.make_steps import VERDICTS, episodes, make_last, make_verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from make_steps import VERDICTS, episodes, make_last, make_verdict
 
-from codegym.facts import steps_of
 from codegym.judge import Status
-from codegym.lines import LineKind
 from codegym.rewards import parse_reward
+from codegym.step import iter_steps
+from codegym.syntax.lines import LineKind
 
 FAILED = make_verdict(Status.WRONG_ANSWER)
 PROGRAM = (("a = 1\n", 0.5), ("# note\n", None), ("b = 2\n", -0.25), ("c = 3\n", 1.0))
@@ -240,5 +240,5 @@ def test_line_of_a_neutral_kind_earns_nothing(kind, text):
 @given(last=episodes(VERDICTS))
 def test_process_pays_what_the_scores_sum_to(last):
     scores = [line.score for line in last.lines if line.score is not None and not line.given]
-    paid = [parse_reward("process").stream(step)["process"] for step in steps_of(last)]
+    paid = [parse_reward("process").stream(step)["process"] for step in iter_steps(last)]
     assert math.isclose(sum(paid), sum(scores), abs_tol=1e-9)

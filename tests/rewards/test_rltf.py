@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from make_steps import MAX_TOKENS, TASK, end, make_last, make_lines, make_verdict
+from helpers.make_steps import MAX_TOKENS, TASK, end, make_last, make_lines, make_verdict
 
 from codegym.judge import Status
 from codegym.rewards import parse_reward
-from codegym.rewards.error_span import Reach, error_reach, error_span
+from codegym.rewards.credit.error_span import ErrorScope, error_reach, error_span
 
 ERROR, SYNTAX, TIMEOUT = Status.RUNTIME_ERROR, Status.SYNTAX_ERROR, Status.TIMEOUT
 PROGRAM = "a = 1\nb = c\nprint(a)\n"
@@ -55,47 +55,47 @@ INDENT = "expected an indented block after 'if' statement on line 3"
 LAST, EARLIER = 3, 2
 # the table of the released classifier, in the words of CPython 3.8 and in those of 3.9 to 3.13
 COMPILE = [
-    ("TabError", "inconsistent use of tabs and spaces in indentation", EARLIER, Reach.IGNORE),
-    ("IndentationError", "unindent does not match any outer indentation level", EARLIER, Reach.IGNORE),
-    ("SyntaxError", "EOF while scanning triple-quoted string literal", LAST, Reach.IGNORE),
-    ("SyntaxError", "unterminated triple-quoted string literal (detected at line 3)", LAST, Reach.IGNORE),
-    ("SyntaxError", "unterminated triple-quoted f-string literal (detected at line 3)", LAST, Reach.IGNORE),
-    ("SyntaxError", "duplicate argument 'a' in function definition", EARLIER, Reach.IGNORE),
-    ("SyntaxError", "import * only allowed at module level", EARLIER, Reach.IGNORE),
-    ("ValueError", "source code string cannot contain null bytes", None, Reach.IGNORE),
-    ("SyntaxError", "source code string cannot contain null bytes", None, Reach.IGNORE),
-    ("RecursionError", "maximum recursion depth exceeded during compilation", None, Reach.IGNORE),
-    ("SyntaxError", "name 'x' is parameter and nonlocal", EARLIER, Reach.LINE),
-    ("SyntaxError", "no binding for nonlocal 'x' found", EARLIER, Reach.LINE),
-    ("SyntaxError", "unexpected EOF while parsing", LAST, Reach.WHOLE),
-    ("SyntaxError", "unexpected EOF while parsing", EARLIER, Reach.LINE),
-    ("SyntaxError", "'(' was never closed", LAST, Reach.WHOLE),
-    ("SyntaxError", "'[' was never closed", EARLIER, Reach.LINE),
-    ("SyntaxError", "invalid syntax", LAST, Reach.WHOLE),
-    ("SyntaxError", "invalid syntax. Perhaps you forgot a comma?", LAST, Reach.WHOLE),
-    ("SyntaxError", "expected ':'", LAST, Reach.WHOLE),
-    ("SyntaxError", "expected 'except' or 'finally' block", LAST, Reach.WHOLE),
-    ("SyntaxError", "invalid syntax", EARLIER, Reach.LINE),
-    ("SyntaxError", "expected ':'", EARLIER, Reach.LINE),
-    ("SyntaxError", "EOL while scanning string literal", LAST, Reach.WHOLE),
-    ("SyntaxError", "unterminated string literal (detected at line 3)", LAST, Reach.WHOLE),
-    ("SyntaxError", "unterminated f-string literal (detected at line 3)", LAST, Reach.WHOLE),
-    ("SyntaxError", "unterminated string literal (detected at line 2)", EARLIER, Reach.LINE),
-    ("IndentationError", "unexpected indent", LAST, Reach.LINE),
-    ("IndentationError", INDENT, LAST, Reach.LINE),
-    ("SyntaxError", "'return' outside function", LAST, Reach.LINE),
-    ("SyntaxError", "unmatched ')'", LAST, Reach.LINE),
+    ("TabError", "inconsistent use of tabs and spaces in indentation", EARLIER, ErrorScope.IGNORE),
+    ("IndentationError", "unindent does not match any outer indentation level", EARLIER, ErrorScope.IGNORE),
+    ("SyntaxError", "EOF while scanning triple-quoted string literal", LAST, ErrorScope.IGNORE),
+    ("SyntaxError", "unterminated triple-quoted string literal (detected at line 3)", LAST, ErrorScope.IGNORE),
+    ("SyntaxError", "unterminated triple-quoted f-string literal (detected at line 3)", LAST, ErrorScope.IGNORE),
+    ("SyntaxError", "duplicate argument 'a' in function definition", EARLIER, ErrorScope.IGNORE),
+    ("SyntaxError", "import * only allowed at module level", EARLIER, ErrorScope.IGNORE),
+    ("ValueError", "source code string cannot contain null bytes", None, ErrorScope.IGNORE),
+    ("SyntaxError", "source code string cannot contain null bytes", None, ErrorScope.IGNORE),
+    ("RecursionError", "maximum recursion depth exceeded during compilation", None, ErrorScope.IGNORE),
+    ("SyntaxError", "name 'x' is parameter and nonlocal", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "no binding for nonlocal 'x' found", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "unexpected EOF while parsing", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "unexpected EOF while parsing", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "'(' was never closed", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "'[' was never closed", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "invalid syntax", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "invalid syntax. Perhaps you forgot a comma?", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "expected ':'", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "expected 'except' or 'finally' block", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "invalid syntax", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "expected ':'", EARLIER, ErrorScope.LINE),
+    ("SyntaxError", "EOL while scanning string literal", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "unterminated string literal (detected at line 3)", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "unterminated f-string literal (detected at line 3)", LAST, ErrorScope.WHOLE),
+    ("SyntaxError", "unterminated string literal (detected at line 2)", EARLIER, ErrorScope.LINE),
+    ("IndentationError", "unexpected indent", LAST, ErrorScope.LINE),
+    ("IndentationError", INDENT, LAST, ErrorScope.LINE),
+    ("SyntaxError", "'return' outside function", LAST, ErrorScope.LINE),
+    ("SyntaxError", "unmatched ')'", LAST, ErrorScope.LINE),
 ]
 RUNTIME = [
-    ("NameError", "name 'c' is not defined", EARLIER, Reach.LINE),
-    ("ZeroDivisionError", "division by zero", EARLIER, Reach.LINE),
-    ("ModuleNotFoundError", "No module named 'x'", EARLIER, Reach.LINE),
-    ("ImportError", "cannot import name 'x' from 'math'", EARLIER, Reach.LINE),
-    ("RecursionError", "maximum recursion depth exceeded", EARLIER, Reach.WHOLE),
-    ("RuntimeError", "dictionary changed size during iteration", EARLIER, Reach.IGNORE),
-    ("AssertionError", "", EARLIER, Reach.IGNORE),
-    ("TypeError", "f() takes 0 positional arguments but 1 was given", None, Reach.IGNORE),
-    ("ProcessEnded", "the process ended before its answer (1)", None, Reach.IGNORE),
+    ("NameError", "name 'c' is not defined", EARLIER, ErrorScope.LINE),
+    ("ZeroDivisionError", "division by zero", EARLIER, ErrorScope.LINE),
+    ("ModuleNotFoundError", "No module named 'x'", EARLIER, ErrorScope.LINE),
+    ("ImportError", "cannot import name 'x' from 'math'", EARLIER, ErrorScope.LINE),
+    ("RecursionError", "maximum recursion depth exceeded", EARLIER, ErrorScope.WHOLE),
+    ("RuntimeError", "dictionary changed size during iteration", EARLIER, ErrorScope.IGNORE),
+    ("AssertionError", "", EARLIER, ErrorScope.IGNORE),
+    ("TypeError", "f() takes 0 positional arguments but 1 was given", None, ErrorScope.IGNORE),
+    ("ProcessEnded", "the process ended before its answer (1)", None, ErrorScope.IGNORE),
 ]
 
 
@@ -113,15 +113,19 @@ def test_reach_of_an_error_of_the_program(name, message, line, reach):
 @pytest.mark.parametrize(
     ("status", "error", "reach"),
     [
-        (TIMEOUT, None, Reach.WHOLE),
-        (TIMEOUT, ("KeyboardInterrupt", "x", 1), Reach.WHOLE),
-        (Status.OUTPUT_LIMIT, None, Reach.WHOLE),
-        (Status.MEMORY_LIMIT, None, Reach.WHOLE),
-        (Status.MEMORY_LIMIT, ("MemoryError", "Unable to allocate 8 GiB", 2), Reach.LINE),
-        (Status.WRONG_ANSWER, None, Reach.IGNORE),
-        (Status.WRONG_ANSWER, ("AssertionError", "no", 2), Reach.IGNORE),  # the tests' assertion, not the program's
-        (Status.PASSED, None, Reach.IGNORE),
-        (ERROR, None, Reach.IGNORE),
+        (TIMEOUT, None, ErrorScope.WHOLE),
+        (TIMEOUT, ("KeyboardInterrupt", "x", 1), ErrorScope.WHOLE),
+        (Status.OUTPUT_LIMIT, None, ErrorScope.WHOLE),
+        (Status.MEMORY_LIMIT, None, ErrorScope.WHOLE),
+        (Status.MEMORY_LIMIT, ("MemoryError", "Unable to allocate 8 GiB", 2), ErrorScope.LINE),
+        (Status.WRONG_ANSWER, None, ErrorScope.IGNORE),
+        (
+            Status.WRONG_ANSWER,
+            ("AssertionError", "no", 2),
+            ErrorScope.IGNORE,
+        ),  # the tests' assertion, not the program's
+        (Status.PASSED, None, ErrorScope.IGNORE),
+        (ERROR, None, ErrorScope.IGNORE),
     ],
 )
 def test_reach_of_other_outcomes(status, error, reach):
@@ -131,20 +135,20 @@ def test_reach_of_other_outcomes(status, error, reach):
 @pytest.mark.parametrize(
     ("program", "reach"),
     [
-        ("a = 1\nprint((a,\n", Reach.WHOLE),
-        ("a = 1\nfor b in a:\n", Reach.WHOLE),
-        ("a = 1\nfor b in a:\nprint(a)\n", Reach.LINE),
-        ("a = 1\nb = 'x\n", Reach.WHOLE),
-        ("b = 'x\na = 1\n", Reach.LINE),
-        ("a = 1\nb = '''x\n", Reach.IGNORE),
-        ("a = 1\nb = a +", Reach.WHOLE),
-        ("a = b +\na = 1\n", Reach.LINE),
-        ("try:\n    a = 1\n", Reach.WHOLE),
-        ("def f(a, a):\n    pass\n", Reach.IGNORE),
-        ("if a:\n\tb\n        c\n", Reach.IGNORE),
-        ("  a = 1\n", Reach.LINE),
-        ("a = 1\nreturn a\n", Reach.LINE),
-        ("a = 1 \\", Reach.WHOLE),
+        ("a = 1\nprint((a,\n", ErrorScope.WHOLE),
+        ("a = 1\nfor b in a:\n", ErrorScope.WHOLE),
+        ("a = 1\nfor b in a:\nprint(a)\n", ErrorScope.LINE),
+        ("a = 1\nb = 'x\n", ErrorScope.WHOLE),
+        ("b = 'x\na = 1\n", ErrorScope.LINE),
+        ("a = 1\nb = '''x\n", ErrorScope.IGNORE),
+        ("a = 1\nb = a +", ErrorScope.WHOLE),
+        ("a = b +\na = 1\n", ErrorScope.LINE),
+        ("try:\n    a = 1\n", ErrorScope.WHOLE),
+        ("def f(a, a):\n    pass\n", ErrorScope.IGNORE),
+        ("if a:\n\tb\n        c\n", ErrorScope.IGNORE),
+        ("  a = 1\n", ErrorScope.LINE),
+        ("a = 1\nreturn a\n", ErrorScope.LINE),
+        ("a = 1 \\", ErrorScope.WHOLE),
     ],
 )
 def test_reach_in_the_words_of_this_interpreter(program, reach):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from helpers.make_steps import end, make_last, make_lines, make_verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from make_steps import end, make_last, make_lines, make_verdict
 
 from codegym.judge import Status
-from codegym.lines import LineKind
 from codegym.rewards import executed_mask, token_mask
-from codegym.rewards.spans import source_lines
+from codegym.rewards.credit.spans import source_lines
+from codegym.syntax.lines import LineKind
 
 CODE, CONTINUATION = LineKind.CODE, LineKind.CONTINUATION
 

@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from helpers.make_steps import episodes, make_last, make_step, make_verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_steps import episodes, make_last, make_step, make_verdict
 
-from codegym.facts import Step, steps_of
 from codegym.judge import Status
 from codegym.rewards import REWARDS, Reward, ScoresNeeded, at_end, causal, parse_reward
+from codegym.step import Step, iter_steps
 
 # every option of every term at least once
 TERMS = [
@@ -39,7 +39,7 @@ TERMS = [
 def test_smallest_use():
     last = make_last(("x = 1\n", 0.5), ("y = 2\n", -1.0))
     reward = parse_reward("outcome + 0.5*process")
-    assert [reward.stream(step) for step in steps_of(last)] == [
+    assert [reward.stream(step) for step in iter_steps(last)] == [
         {"outcome": 0.0, "process": 0.25},
         {"outcome": 0.0, "process": -0.5},
         {"outcome": 1.0, "process": 0.0},
@@ -55,7 +55,7 @@ MANY = settings(max_examples=150)
 @MANY
 @given(last=episodes())
 def test_stream_sums_to_credit(last):
-    steps = list(steps_of(last))
+    steps = list(iter_steps(last))
     for text, reward in REWARDS_MADE.items():
         paid = 0.0
         for step in steps:  # it holds of an episode that is cut from outside before its end, too
@@ -98,7 +98,9 @@ def test_scores_are_read_only_when_announced(last):
 
     for text, reward in REWARDS_MADE.items():
         if reward.scores is ScoresNeeded.AT_END:
-            assert not any(any(reward.stream(blind(step)).values()) for step in steps_of(last) if not step.ended), text
+            assert not any(any(reward.stream(blind(step)).values()) for step in iter_steps(last) if not step.ended), (
+                text
+            )
         if reward.scores is ScoresNeeded.NEVER:
             assert np.array_equal(reward.credit(blind(last)), reward.credit(last)), text
 
@@ -125,7 +127,7 @@ def test_t1_two_lines_closed_by_one_token_add_up_on_it(text):
 def test_t4_unfinished_last_line_counts_once():
     last = make_last(("a = 1\n", 0.5), ("b = 2", 0.25))  # tokens 2 and 3, then the end
     assert last.line is last.lines[-1]
-    assert [parse_reward("process").stream(step)["process"] for step in steps_of(last)] == [0.5, 0.25]
+    assert [parse_reward("process").stream(step)["process"] for step in iter_steps(last)] == [0.5, 0.25]
     assert parse_reward("process").credit(last).tolist() == [0, 0.5, 0, 0, 0.25]
     assert parse_reward("process(normalize='lines')").credit(last).sum() == 0.375
 

@@ -11,14 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegym.sandbox import connection
-from codegym.sandbox.base import Calls, Ended, Examination, Execution, Failure, Limits, Outcome, Request, Run, Script
+from codegym.sandbox.base import (
+    AssertJob,
+    CallJob,
+    CheckResult,
+    Execution,
+    ExitReason,
+    Failure,
+    Limits,
+    Request,
+    Run,
+    ScriptJob,
+)
 from codegym.sandbox.box.frames import Stream, pack
-from codegym.sandbox.box.plain import PlainError, decode, encode
-from codegym.sandbox.connection import Box, Diverged, Order, _read_execution, _read_run
+from codegym.sandbox.box.plain_codec import PlainError, decode, encode
+from codegym.sandbox.connection import Box, BoxRequest, Diverged, _read_execution, _read_run
 
-SCRIPT = Request("print(1)", Script(("", "")))
-CALLS = Request("def f(x): return x", Calls("f", ((1,), (2,))))
-TESTS = Request("def f(): return 1", Examination("", ("assert f() == 1", "assert f() == 2"), ("f",)))
+SCRIPT = Request("print(1)", ScriptJob(("", "")))
+CALLS = Request("def f(x): return x", CallJob("f", ((1,), (2,))))
+TESTS = Request("def f(): return 1", AssertJob("", ("assert f() == 1", "assert f() == 2"), ("f",)))
 
 
 def make_run(report: bytes = b"", stdout: bytes = b"", **changes):
@@ -49,11 +60,11 @@ def open_box():
 
 def test_a_request_goes_out_and_an_execution_comes_in():
     with open_box() as (box, server, _):
-        box.send(Order(1, Request("print(2)", Script(("",)))))
+        box.send(BoxRequest(1, Request("print(2)", ScriptJob(("",)))))
         header, source = server.receive()
         assert (header["id"], header["kind"], header["stdins"], source) == (1, "script", [""], b"print(2)")
         server.send(pack(*make_run(stdout=b"2\n")))
-        run = Run(Ended.EXITED, stdout=b"2\n", cpu_seconds=0.5, wall_seconds=0.6)
+        run = Run(ExitReason.EXITED, stdout=b"2\n", cpu_seconds=0.5, wall_seconds=0.6)
         assert box.receive(1, SCRIPT) == Execution(runs=(run,))
         assert box.num_served == 1
 
@@ -68,7 +79,7 @@ def test_every_stdin_has_a_run_of_its_own():
 
 def test_source_may_hold_half_characters():
     with open_box() as (box, server, _):
-        box.send(Order(1, Request("'\ud800'", Script(("\udfff",)))))
+        box.send(BoxRequest(1, Request("'\ud800'", ScriptJob(("\udfff",)))))
         header, source = server.receive()
         assert source.decode("utf-8", "surrogatepass") == "'\ud800'"
         assert header["stdins"] == ["\udfff"]
@@ -76,13 +87,13 @@ def test_source_may_hold_half_characters():
 
 def test_arguments_that_are_not_plain_are_an_error_before_anything_is_sent():
     with open_box() as (box, _, _), pytest.raises(PlainError, match="not plain data"):
-        box.send(Order(1, Request("", Calls("f", ((object(),),)))))
+        box.send(BoxRequest(1, Request("", CallJob("f", ((object(),),)))))
 
 
 def test_tests_are_sent_once_and_by_number_after_that():
     with open_box() as (box, server, _):
         for number in range(3):
-            box.send(Order(number, TESTS))
+            box.send(BoxRequest(number, TESTS))
         headers = [server.receive()[0] for _ in range(3)]
         assert len({header["tests"] for header in headers}) == 1
         assert decode(headers[0]["text"].encode()) == ["", ["assert f() == 1", "assert f() == 2"], ["f"]]
@@ -94,7 +105,7 @@ def test_known_tests_are_forgotten_all_at_once_and_numbers_given_again(monkeypat
     with open_box() as (box, server, _):
         sent = []
         for number in (1, 2, 1, 3, 1, 3, 2):  # the third different one makes the host forget
-            box.send(Order(number, Request("", Examination("", (str(number),), ()))))
+            box.send(BoxRequest(number, Request("", AssertJob("", (str(number),), ()))))
             header, _ = server.receive()
             sent.append((header["tests"], header["text"] is not None))
         assert sent == [(0, True), (1, True), (0, False), (0, True), (1, True), (0, False), (0, True)]
@@ -132,7 +143,7 @@ def test_interruption_wakes_whoever_waits_and_leaves_closing_to_him():
 
 def test_silent_box_is_a_timeout(monkeypatch):
     monkeypatch.setattr(connection, "GRACE_SECONDS", 0.01)
-    silent = Request("", Script(("",)), Limits(wall_seconds=0.01))
+    silent = Request("", ScriptJob(("",)), Limits(wall_seconds=0.01))
     with open_box() as (box, _, _), pytest.raises(TimeoutError):
         box.receive(1, silent)
 
@@ -151,30 +162,30 @@ def read_tests(outcomes, report=b"", diverged=False):
 
 def test_calls_have_an_outcome_each_in_order():
     report = events(["value", [1, 2]], ["raised", "ValueError", "no", 3])
-    assert read(CALLS, report).outcomes == (Outcome([1, 2]), Outcome(error=Failure("ValueError", "no", 3)))
+    assert read(CALLS, report).outcomes == (CheckResult([1, 2]), CheckResult(error=Failure("ValueError", "no", 3)))
 
 
 def test_process_that_died_early_leaves_none_behind():
-    assert read(CALLS, events(["value", 1]), ended="crashed").outcomes == (Outcome(1), None)
-    assert read(CALLS, events(["value", 1]) + b'["value",[2').outcomes == (Outcome(1), None)
+    assert read(CALLS, events(["value", 1]), ended="crashed").outcomes == (CheckResult(1), None)
+    assert read(CALLS, events(["value", 1]) + b'["value",[2').outcomes == (CheckResult(1), None)
     assert read(CALLS, b"").outcomes == (None, None)
 
 
 def test_line_without_an_end_is_no_answer():
-    assert read(CALLS, events(["value", 1], ["value", 22])[:-1]).outcomes == (Outcome(1), None)
+    assert read(CALLS, events(["value", 1], ["value", 22])[:-1]).outcomes == (CheckResult(1), None)
     # the digits that did arrive would make another value
-    assert read(CALLS, b'["value",1]\n["value",2]').outcomes == (Outcome(1), None)
+    assert read(CALLS, b'["value",1]\n["value",2]').outcomes == (CheckResult(1), None)
 
 
 def test_value_that_cannot_be_read_fails_alone():
     report = b'["value",{"D":"sNaN"}]\n' + events(["value", 2])
     first, second = read(CALLS, report).outcomes
     assert first.error.type == "PlainError"
-    assert second == Outcome(2)
+    assert second == CheckResult(2)
 
 
 def test_more_answers_than_calls_do_not_count():
-    assert read(CALLS, events(*(["value", number] for number in range(9)))).outcomes == (Outcome(0), Outcome(1))
+    assert read(CALLS, events(*(["value", number] for number in range(9)))).outcomes == (CheckResult(0), CheckResult(1))
 
 
 def test_exception_that_ended_the_process_is_told():
@@ -194,9 +205,9 @@ def test_source_that_does_not_compile_has_no_runs():
 def test_examiner_decides_what_held():
     outcomes = [True, [False, "AssertionError", "", None], [None, "KeyError", "1", 2], None]
     assert read_tests(outcomes, events(["value", 1], ["value", 1])).outcomes == (
-        Outcome(True),
-        Outcome(False, Failure("AssertionError", "")),
-        Outcome(None, Failure("KeyError", "1", 2)),
+        CheckResult(True),
+        CheckResult(False, Failure("AssertionError", "")),
+        CheckResult(None, Failure("KeyError", "1", 2)),
         None,
     )
 
@@ -250,7 +261,7 @@ def test_any_report_of_a_program_is_an_execution(request_, report, stdout):
         assert execution.runs[0].stdout == stdout
         assert len(execution.outcomes) == (2 if request_ is CALLS else 0)
         for outcome in execution.outcomes:
-            assert outcome is None or type(outcome) is Outcome
+            assert outcome is None or type(outcome) is CheckResult
 
 
 @given(reports)
@@ -288,7 +299,7 @@ def test_any_change_to_a_genuine_header_is_an_execution_or_a_known_error(changes
         server.socket.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ValueError, OSError, EOFError):
             run = box.receive(1, SCRIPT).runs[0]
-            assert (type(run.exit_code), type(run.cpu_seconds), type(run.ended)) == (int, float, Ended)
+            assert (type(run.exit_code), type(run.cpu_seconds), type(run.ended)) == (int, float, ExitReason)
 
 
 @given(st.binary(max_size=100))

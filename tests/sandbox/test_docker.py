@@ -18,7 +18,7 @@ import pytest
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import docker as back_end
-from codegym.sandbox.base import Calls, Limits, Outcome, Request, Script
+from codegym.sandbox.base import CallJob, CheckResult, Limits, Request, ScriptJob
 from codegym.sandbox.docker import OWNER, DockerSandbox, engine, owner, sweep
 from codegym.sandbox.image import LABEL
 from codegym.sandbox.process import START_ENVIRONMENT
@@ -30,8 +30,8 @@ LIMITS = Limits(cpu_seconds=2, wall_seconds=10, memory_mb=256, processes=16, out
 @pytest.mark.docker
 def test_a_sandbox_of_one_container_runs_a_program():
     with DockerSandbox(LIMITS, num_workers=1) as sandbox:
-        request = Request("def f(n):\n    return n + 1", Calls("f", ((1,),)), LIMITS)
-        assert sandbox.submit(request).result(60).outcomes == (Outcome(2),)
+        request = Request("def f(n):\n    return n + 1", CallJob("f", ((1,),)), LIMITS)
+        assert sandbox.submit(request).result(60).outcomes == (CheckResult(2),)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def containers(client, of=None):
 
 
 def run(sandbox, source):
-    execution = sandbox.submit(Request(source, Script(("",)), LIMITS)).result(60)
+    execution = sandbox.submit(Request(source, ScriptJob(("",)), LIMITS)).result(60)
     assert [run.error for run in execution.runs] == [None]
     return execution.runs[0].stdout.decode()
 
@@ -196,7 +196,7 @@ def test_s9_no_container_and_no_folder_is_left_after_close(client, tmp_path, mon
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = containers(client)
     sandbox = DockerSandbox(LIMITS, num_workers=2)
-    futures = [sandbox.submit(Request("import time\ntime.sleep(9)", Script(("",)), LIMITS)) for _ in range(6)]
+    futures = [sandbox.submit(Request("import time\ntime.sleep(9)", ScriptJob(("",)), LIMITS)) for _ in range(6)]
     wait_until(lambda: len(containers(client) - before) == 2)
     start = time.monotonic()
     sandbox.close()
@@ -272,7 +272,7 @@ def test_killed_container_costs_no_verdict(client):
     before = containers(client)
     with DockerSandbox(LIMITS, num_workers=2) as sandbox:
         source = "import time\ntime.sleep(0.02)\nprint({})"
-        futures = [sandbox.submit(Request(source.format(n), Script(("",)), LIMITS)) for n in range(80)]
+        futures = [sandbox.submit(Request(source.format(n), ScriptJob(("",)), LIMITS)) for n in range(80)]
         for share in (10, 40):  # a program is hit twice at most, and has three attempts
             wait_until(lambda share=share: sum(future.done() for future in futures) >= share)
             for identity in containers(client) - before:
@@ -292,7 +292,7 @@ def test_paused_container_is_replaced(client, monkeypatch):
         (identity,) = containers(client) - before
         client.api.pause(identity)
         monkeypatch.setattr(connection, "GRACE_SECONDS", 1.0)
-        request = Request("print(7)", Script(("",)), Limits(wall_seconds=2, memory_mb=128, processes=8, temp_mb=4))
+        request = Request("print(7)", ScriptJob(("",)), Limits(wall_seconds=2, memory_mb=128, processes=8, temp_mb=4))
         future = sandbox.submit(request)
         time.sleep(1)
         monkeypatch.setattr(connection, "GRACE_SECONDS", 15.0)

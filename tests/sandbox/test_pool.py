@@ -8,11 +8,11 @@ from collections import deque
 from concurrent.futures import wait
 
 import pytest
-from requests_for import LIMITS, PATIENCE, printed, script, wait_until
+from helpers.requests_for import LIMITS, PATIENCE, printed, script, wait_until
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import pool
-from codegym.sandbox.base import Ended, Execution, Run
+from codegym.sandbox.base import Execution, ExitReason, Run
 from codegym.sandbox.pool import MAX_ATTEMPTS, Pool
 from codegym.sandbox.process import ProcessSandbox
 
@@ -49,12 +49,12 @@ class StubBox:
         assert (order.number, order.request) == (number, request)
         self.trouble(request)
         self.num_served += 1
-        return Execution(runs=(Run(Ended.EXITED, stdout=request.source.encode()),))
+        return Execution(runs=(Run(ExitReason.EXITED, stdout=request.source.encode()),))
 
     def probe(self, nonce):
         self.num_probes += 1
 
-    def last_words(self):
+    def log_tail(self):
         return "farewell"
 
     def interrupt(self):
@@ -145,7 +145,7 @@ def test_program_that_always_breaks_its_box_is_a_broken_machine():
 def test_program_that_always_hangs_its_box_has_timed_out():
     with stub_pool(Launcher(failing(TimeoutError()))) as sandbox:
         bad, good = sandbox.submit(script("bad")), sandbox.submit(script("good"))
-        assert bad.result(PATIENCE) == Execution(runs=(Run(Ended.TIMEOUT, cpu_seconds=2),))
+        assert bad.result(PATIENCE) == Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=2),))
         assert printed(good.result(PATIENCE)) == ["good"]
 
 

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from requests_for import LIMITS, PATIENCE, printed, script, wait_until
+from helpers.requests_for import LIMITS, PATIENCE, printed, script, wait_until
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import connection, process
-from codegym.sandbox.base import Calls, Ended, Examination, Outcome, Request
+from codegym.sandbox.base import AssertJob, CallJob, CheckResult, ExitReason, Request
 from codegym.sandbox.process import BOX, ProcessSandbox
 
 # --- with real boxes --------------------------------------------------------------------------------------------
@@ -189,12 +189,12 @@ def test_s3_large_inputs_and_outputs_do_not_block_each_other(sandbox):
 def test_s3_large_sources_arguments_and_tests_do_not_block_either(sandbox):
     big = "x" * 400_000
     source = f"TEXT = '{big}'\ndef f(text):\n    return text + TEXT\n"
-    calls = Request(source, Calls("f", ((big,), ("",))), LIMITS)
-    tests = Request("def f(n): return n", Examination(f"TEXT = '{big}'", ("assert f(TEXT) == TEXT",), ("f",)), LIMITS)
+    calls = Request(source, CallJob("f", ((big,), ("",))), LIMITS)
+    tests = Request("def f(n): return n", AssertJob(f"TEXT = '{big}'", ("assert f(TEXT) == TEXT",), ("f",)), LIMITS)
     futures = [sandbox.submit(request) for request in (calls, tests, script("print(1)")) for _ in range(4)]
     results = [future.result(PATIENCE) for future in futures]
-    assert all(result.outcomes == (Outcome(2 * big), Outcome(big)) for result in results[:4])
-    assert all(result.outcomes == (Outcome(True),) for result in results[4:8])
+    assert all(result.outcomes == (CheckResult(2 * big), CheckResult(big)) for result in results[:4])
+    assert all(result.outcomes == (CheckResult(True),) for result in results[4:8])
     assert all(printed(result) == ["1\n"] for result in results[8:])
 
 
@@ -203,26 +203,32 @@ def make_kinds():
     f = "def f(n):\n    return n * {0}\n"
     for number in range(8):
         yield script(f"print(input() * {number})", "a", "b"), ["a" * number + "\n", "b" * number + "\n"]
-        yield Request(f.format(number), Calls("f", ((2,), (3,))), LIMITS), (Outcome(2 * number), Outcome(3 * number))
+        yield (
+            Request(f.format(number), CallJob("f", ((2,), (3,))), LIMITS),
+            (CheckResult(2 * number), CheckResult(3 * number)),
+        )
         check = f"assert f(2) == {2 * number}"
-        yield Request(f.format(number), Examination("", (check, check), ("f",)), LIMITS), (Outcome(True), Outcome(True))
+        yield (
+            Request(f.format(number), AssertJob("", (check, check), ("f",)), LIMITS),
+            (CheckResult(True), CheckResult(True)),
+        )
         yield script(f"x = {number}\nprint("), "SyntaxError"
-        yield Request(f"x = {number} +", Examination("", (check,), ("f",)), LIMITS), "SyntaxError"
+        yield Request(f"x = {number} +", AssertJob("", (check,), ("f",)), LIMITS), "SyntaxError"
         yield script(f"raise SystemExit({number})"), number
         yield script("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"), -signal.SIGSEGV
-    yield script("while True: pass", cpu_seconds=0.2), Ended.TIMEOUT
-    yield script("print('x' * 10**7)", output_mb=1), Ended.OUTPUT
+    yield script("while True: pass", cpu_seconds=0.2), ExitReason.TIMEOUT
+    yield script("print('x' * 10**7)", output_mb=1), ExitReason.OUTPUT
 
 
 def seen(execution, wanted):
     """The part of an execution that ``wanted`` is about."""
-    if isinstance(wanted, str) and not isinstance(wanted, Ended):
+    if isinstance(wanted, str) and not isinstance(wanted, ExitReason):
         return execution.syntax_error and execution.syntax_error.type
     if isinstance(wanted, tuple):
         return execution.outcomes
     if isinstance(wanted, list):
         return printed(execution)
-    return execution.runs[0].ended if isinstance(wanted, Ended) else execution.runs[0].exit_code
+    return execution.runs[0].ended if isinstance(wanted, ExitReason) else execution.runs[0].exit_code
 
 
 @pytest.mark.parametrize("seed", [1, 2])

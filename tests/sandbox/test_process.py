@@ -16,8 +16,16 @@ import pytest
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import process
-from codegym.sandbox.base import Calls, Limits, Outcome, Request, Script
-from codegym.sandbox.process import ENVIRONMENT, LEVELS, ProcessSandbox, pick_uid, strongest_level, sweep, why_not
+from codegym.sandbox.base import CallJob, CheckResult, Limits, Request, ScriptJob
+from codegym.sandbox.process import (
+    ENVIRONMENT,
+    LEVELS,
+    ProcessSandbox,
+    random_uid,
+    strongest_level,
+    sweep,
+    unavailable_reason,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(cpu_seconds=2, wall_seconds=10, memory_mb=256, processes=16, output_mb=1, temp_mb=8)
@@ -27,13 +35,13 @@ CONFINED = ("root", "user")
 def test_a_sandbox_takes_the_strongest_level_and_runs_a_program():
     with ProcessSandbox(LIMITS, num_workers=1) as sandbox:
         assert sandbox.level == strongest_level()
-        request = Request("def f(n):\n    return n + 1", Calls("f", ((1,),)), LIMITS)
-        assert sandbox.submit(request).result(60).outcomes == (Outcome(2),)
+        request = Request("def f(n):\n    return n + 1", CallJob("f", ((1,),)), LIMITS)
+        assert sandbox.submit(request).result(60).outcomes == (CheckResult(2),)
 
 
 @pytest.fixture(scope="module", params=LEVELS)
 def level(request):
-    if (reason := why_not(request.param)) is not None:
+    if (reason := unavailable_reason(request.param)) is not None:
         pytest.skip(f"no level {request.param!r} here: {reason}")
     return request.param
 
@@ -52,7 +60,7 @@ def look(sandbox):
 
     def look(source, *stdins):
         text = f"import json, os, sys\n{source}\nprint(json.dumps(seen))\n"
-        execution = sandbox.submit(Request(text, Script(stdins or ("",)), LIMITS)).result(60)
+        execution = sandbox.submit(Request(text, ScriptJob(stdins or ("",)), LIMITS)).result(60)
         assert execution.syntax_error is None
         assert [run.error for run in execution.runs] == [None] * len(execution.runs)
         values = [json.loads(run.stdout) for run in execution.runs]
@@ -253,14 +261,14 @@ seen = [name for name in names if importlib.util.find_spec(name)]
     assert look(source) == []
     with ProcessSandbox(LIMITS, num_workers=1, level=level, packages=("sortedcontainers",)) as sandbox:
         program = "import sortedcontainers\nprint(*sortedcontainers.SortedList([2, 1]))"
-        execution = sandbox.submit(Request(program, Script(("",)), LIMITS)).result(60)
+        execution = sandbox.submit(Request(program, ScriptJob(("",)), LIMITS)).result(60)
     assert execution.runs[0].stdout == b"1 2\n"
 
 
 def test_preloaded_module_is_there_before_it_is_imported(level):
     with ProcessSandbox(LIMITS, num_workers=1, level=level, preload=("fractions",)) as sandbox:
         program = "import sys\nprint('fractions' in sys.modules, 'wave' in sys.modules)"
-        execution = sandbox.submit(Request(program, Script(("",)), LIMITS)).result(60)
+        execution = sandbox.submit(Request(program, ScriptJob(("",)), LIMITS)).result(60)
     assert execution.runs[0].stdout == b"True False\n"
 
 
@@ -334,12 +342,12 @@ def test_s9_box_ends_when_its_owner_is_killed(level):
 
 
 def test_strongest_level_that_works_is_taken(monkeypatch):
-    monkeypatch.setattr(process, "why_not", {"root": "needs root", "user": None, "plain": None}.get)
+    monkeypatch.setattr(process, "unavailable_reason", {"root": "needs root", "user": None, "plain": None}.get)
     assert strongest_level() == "user"
 
 
 def test_host_on_which_no_level_works_is_told_why(monkeypatch):
-    monkeypatch.setattr(process, "why_not", lambda level: f"{level} is broken")
+    monkeypatch.setattr(process, "unavailable_reason", lambda level: f"{level} is broken")
     with pytest.raises(SandboxUnavailable) as caught:
         ProcessSandbox(LIMITS, num_workers=1)
     reasons = "root: root is broken; user: user is broken; plain: plain is broken"
@@ -348,9 +356,9 @@ def test_host_on_which_no_level_works_is_told_why(monkeypatch):
 
 def test_other_systems_and_users_are_told_what_they_lack(monkeypatch):
     monkeypatch.setattr(process.os, "geteuid", lambda: 1000)
-    assert why_not("root") == "needs root"
+    assert unavailable_reason("root") == "needs root"
     monkeypatch.setattr(process.sys, "platform", "darwin")
-    assert why_not("plain") == "needs Linux, this is darwin"
+    assert unavailable_reason("plain") == "needs Linux, this is darwin"
 
 
 @pytest.mark.parametrize(
@@ -361,13 +369,13 @@ def test_box_that_does_not_start_is_the_reason(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(process, "start_box", fail)
-    assert why_not("plain") == str(error)
+    assert unavailable_reason("plain") == str(error)
 
 
 def test_box_that_does_not_answer_is_the_reason(monkeypatch, tmp_path):
     (tmp_path / "__main__.py").write_text("raise SystemExit(3)")
     monkeypatch.setattr(process, "BOX", tmp_path)
-    assert "Error: " in why_not("plain")  # the connection is closed or broken, as it comes
+    assert "Error: " in unavailable_reason("plain")  # the connection is closed or broken, as it comes
 
 
 def test_words_of_a_box_that_died_are_in_the_error(monkeypatch, tmp_path):
@@ -378,7 +386,7 @@ def test_words_of_a_box_that_died_are_in_the_error(monkeypatch, tmp_path):
 
 
 def test_every_box_has_two_users_of_its_own():
-    uids = {pick_uid() for _ in range(1000)}
+    uids = {random_uid() for _ in range(1000)}
     assert all(20_000 <= uid < 60_000 and uid % 2 == 0 for uid in uids)
     assert len(uids) > 900  # of 20,000; about 25 meet by chance
 

@@ -9,15 +9,15 @@ import time
 from dataclasses import replace
 
 import pytest
-from requests_for import PATIENCE, script
+from helpers.requests_for import PATIENCE, script
 
-from codegym.sandbox.base import Calls, Ended, Examination, Limits, Request
+from codegym.sandbox.base import AssertJob, CallJob, ExitReason, Limits, Request
 from codegym.sandbox.box.protocol import BATCH
 from codegym.sandbox.docker import DockerSandbox
 from codegym.sandbox.process import ProcessSandbox
 
-SQUARES = Examination("", tuple(f"assert f({number}) == {number * number}" for number in range(3)), ("f",))
-CHAINED = Examination("", ("assert g(f(3)) == 10", "assert f(2) == 4"), ("f", "g"))
+SQUARES = AssertJob("", tuple(f"assert f({number}) == {number * number}" for number in range(3)), ("f",))
+CHAINED = AssertJob("", ("assert g(f(3)) == 10", "assert f(2) == 4"), ("f", "g"))
 LIMITS = Limits(cpu_seconds=1, wall_seconds=10, memory_mb=1024)
 RIGHT = Request("def f(n): return n * n", SQUARES, LIMITS)
 
@@ -35,7 +35,7 @@ def examined(source, job=SQUARES, limits=LIMITS):
 
 def submit_all(sandbox, requests):
     """So that all of them wait before the worker takes the first, and enough after them for the box to take many."""
-    holder = sandbox.submit(Request("import time; time.sleep(.2)", Calls("f", ((),)), LIMITS))  # has the box alone
+    holder = sandbox.submit(Request("import time; time.sleep(.2)", CallJob("f", ((),)), LIMITS))  # has the box alone
     futures = [sandbox.submit(request) for request in [*requests, *[RIGHT] * 4 * BATCH]]
     holder.result(PATIENCE)
     return futures[: len(requests)]
@@ -63,7 +63,7 @@ VARIED = [
     examined("def f(n): return n\ndef g(n): return n", CHAINED),
     examined("import os, signal\ndef f(n): os.kill(os.getpid(), signal.SIGSEGV)"),
     Request("print(input())", script("", "a", "b").job, LIMITS),
-    Request("def f(n): return n", Calls("f", ((1,), (2,))), LIMITS),
+    Request("def f(n): return n", CallJob("f", ((1,), (2,))), LIMITS),
 ]
 
 
@@ -120,8 +120,8 @@ def f(n): return n * n
 def test_what_others_printed_takes_no_memory_from_a_program(sandbox):
     patient = replace(LIMITS, cpu_seconds=8)
     *printers, greedy = submit_all(sandbox, [examined(PRINTER)] * (BATCH - 1) + [examined(GREEDY, limits=patient)])
-    assert {future.result(PATIENCE).runs[0].ended for future in printers} == {Ended.OUTPUT}
-    assert greedy.result(PATIENCE).runs[0].ended is Ended.EXITED
+    assert {future.result(PATIENCE).runs[0].ended for future in printers} == {ExitReason.OUTPUT}
+    assert greedy.result(PATIENCE).runs[0].ended is ExitReason.EXITED
 
 
 SWEEP = """

@@ -19,10 +19,10 @@ from os import SEEK_END, _exit, close, lseek, pread, write
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NoReturn
 
-from . import plain
-from .answering import MARSHAL, RAISED, answer_examiner
+from . import plain_codec
 from .program import FILENAME, compile_program, describe
 from .protocol import CHANNEL_FD, JOB_FD, LINES_FD, REPORT_FD
+from .responder import MARSHAL, RAISED, answer_examiner
 
 Steps = list[tuple[Callable[..., Any], tuple[Any, ...]]]
 """Calls with their arguments, made up in advance."""
@@ -82,7 +82,7 @@ def work(job: bytes, num_lines: int, report: int, channel: int) -> int:
 
 def tell(report: int, *event: Any) -> None:
     """Write what happened as one line of plain data, which is kept even if the process dies."""
-    write(report, plain.encode([*event]) + b"\n")
+    write(report, plain_codec.encode([*event]) + b"\n")
 
 
 def _run_script(code: CodeType, report: int, first_line: int) -> int:
@@ -114,7 +114,7 @@ def _answer_calls(namespace: dict[str, Any], function: str, calls: list[str], re
     """Call ``function`` with each list of arguments and report every value."""
     for arguments in calls:
         try:
-            tell(report, "value", _target(namespace, function)(*plain.decode(arguments.encode("ascii"))))
+            tell(report, "value", _target(namespace, function)(*plain_codec.decode(arguments.encode("ascii"))))
         except BaseException as error:
             tell(report, "raised", *describe(error, first_line))
 

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from . import plain
-from .answering import DONE, MARSHAL, RAISED
+from . import plain_codec
 from .frames import ROOM_BYTES
+from .responder import DONE, MARSHAL, RAISED
 
 MAX_AHEAD_BYTES = 32768
 """Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
@@ -99,11 +99,11 @@ class Channel:
             self.questions.append(question)
         answer = self._receive()
         if answer.startswith(RAISED):
-            raise _exception(*plain.decode(answer[1:]))
+            raise _exception(*plain_codec.decode(answer[1:]))
         value, _, changed = answer[1:].partition(b"\n")
         if changed and arguments is not None:
-            _change_in_place(arguments, plain.decode(changed, self.remote))
-        return plain.decode(value, self.remote)
+            _change_in_place(arguments, plain_codec.decode(changed, self.remote))
+        return plain_codec.decode(value, self.remote)
 
     def remote(self, number: int) -> Remote:
         """The stand-in of the candidate's object with this number; always the same one."""
@@ -139,7 +139,7 @@ def _message(questions: list[bytes]) -> bytes:
 
 
 def _plain(question: list[Any]) -> bytes:
-    return marshal.dumps(plain.encode(question, _number), MARSHAL)
+    return marshal.dumps(plain_codec.encode(question, _number), MARSHAL)
 
 
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})

@@ -19,9 +19,9 @@ from functools import partial
 from types import CodeType
 from typing import Any, Literal
 
-from . import plain
+from . import plain_codec
 from .channel import MAX_AHEAD_BYTES, TOLD, CandidateGone, Channel, Diverged
-from .rehearsal import Agreeable, Rehearsal, refuse, unassert
+from .prefetch import Agreeable, Rehearsal, refuse, unassert
 
 RECURSION_LIMIT = 5000
 """For tests, and for reading what comes back; programs are compiled and run with the usual one."""
@@ -87,7 +87,7 @@ class Examiner:
     def tests(self, number: int, text: str | None) -> Tests:
         """Tests come with their text the first time and by their number alone after that."""
         if text is not None:  # the host gives numbers again when it has known enough: so there are never more
-            self._tests[number] = Tests(*plain.decode(text.encode("ascii")))
+            self._tests[number] = Tests(*plain_codec.decode(text.encode("ascii")))
         return self._tests[number]
 
     def examine(self, channel: Channel, tests: Tests, stop: bool, wall_seconds: float) -> Outcomes | None:
@@ -105,7 +105,7 @@ class Examiner:
         except Diverged:
             tests.questions = []
             return None
-        except (CandidateGone, ExaminerTimeout, plain.PlainError, OSError):
+        except (CandidateGone, ExaminerTimeout, plain_codec.PlainError, OSError):
             pass
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -30,7 +30,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, NamedTuple
 
-from . import candidate, cleaning, warm, watch
+from . import candidate, cleaning, prewarm, watch
 from .program import FILENAME
 from .protocol import MESSAGE_BYTES, PLACES, REPORT_FD, STDOUT_FD, Limits
 
@@ -225,12 +225,12 @@ def main(settings: dict[str, Any], paths: list[str], preload: list[str]) -> None
     warnings.simplefilter("ignore")
     for setter in (site.setquit, site.sethelper, site.setcopyright):
         setter()  # "exit" and "quit", which "-S" leaves out
-    warm.warm_up()
+    prewarm.warm_up()
     random.seed(0)
     sys.argv[:] = [FILENAME]
     forker = Forker(Settings(**settings))
     gc.collect()
-    warm.fill_pools()
+    prewarm.fill_pools()
     gc.freeze()
     bytes(1 << 16)  # the C allocator tidies up before it gives this much: here, so that no fork has to
     try:

@@ -6,7 +6,7 @@ import socket
 import struct
 from typing import Any
 
-from .plain import from_json, to_json
+from .plain_codec import from_json, to_json
 
 MAX_BYTES = 1 << 30
 ROOM_BYTES = 1 << 16

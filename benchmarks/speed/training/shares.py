@@ -1,0 +1,57 @@
+"""From measurements of whole runs to a table: what each stage takes of an iteration."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.lab.spread import Spread
+from benchmarks.speed.training.end_to_end import Measured
+from benchmarks.speed.training.stages import STAGES
+
+COLUMNS = ("stage", "seconds", "share", "CPU s", "GFLOP", "GFLOP/CPU s", "of matrix rate", "products alone")
+
+
+def show(found: Sequence[Measured], load: float, console: Console) -> None:
+    """Print a table for each arm, with what its stages do not tell below it."""
+    for each in found:
+        title = f"{each.arm}: {each.programs} programs an iteration, {each.sandbox}, load before {load:.1f}"
+        table = Table(title=f"{title}; median (min..max) of {len(each.totals)} iterations")
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column == "stage" else "right")
+        for stage in STAGES:
+            if stage == "judging" or any(each.seconds[stage]):  # that nobody waits is worth a row
+                table.add_row(*cells(each, stage))
+        table.add_row("all", Spread.of(each.totals).show(".2f"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
+        console.print(table)
+        console.print(summary(each), highlight=False)
+
+
+def cells(found: Measured, stage: str) -> list[str]:
+    """One row; the last four columns only where a stage has matrix products.
+
+    Operations are set against CPU time: waiting for a core that somebody else has says nothing of the code.
+    """
+    seconds, cpu_seconds = found.seconds[stage], found.cpu_seconds[stage]
+    share = statistics.median(part / whole for part, whole in zip(seconds, found.totals, strict=True))
+    row = [stage, Spread.of(seconds).show(".3f"), f"{share:.0%}", f"{statistics.median(cpu_seconds):.3f}"]
+    if not (gflop := found.gflop.get(stage)):
+        return [*row, "", "", "", ""]
+    rates = [gflop / cpu for cpu in cpu_seconds]
+    reached = statistics.median(rate / peak for rate, peak in zip(rates, found.matrix_rates, strict=True))
+    alone = found.product_seconds[stage] / statistics.median(cpu_seconds)
+    return [*row, f"{gflop:.1f}", f"{statistics.median(rates):.1f}", f"{reached:.0%}", f"{alone:.0%}"]
+
+
+def summary(found: Measured) -> str:
+    """Programs per second, and the CPU time that the judge takes beside the learner."""
+    rates = [found.programs / seconds for seconds in found.totals]
+    return (
+        f"{Spread.of(rates).show()} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; CPU "
+        f"time of the boxes {Spread.of(found.judge_cpu_seconds).show('.2f')} s an iteration, of the threads that hand "
+        f"programs over {Spread.of(found.thread_cpu_seconds).show('.2f')} s; a product of two 1024 x 1024 matrices "
+        f"reaches {Spread.of(found.matrix_rates).show('.1f')} GFLOP/CPU s"
+    )

@@ -1,0 +1,120 @@
+"""Where the time of an iteration goes: a clock for the thread that learns, put around the calls of each stage.
+
+The agents are not changed for it: while ``watched`` is open, functions of ``agents`` and ``codegym`` are replaced by
+themselves with the clock around them. A stage inside another one, such as the process reward model inside ``outcomes``,
+counts for itself only, so the stages add up to the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from typing import Any
+
+from agents import grpo, ppo
+from agents.common import rollout
+from agents.common.run import Run
+from codegym.envs.batch import EpisodeBatch
+from codegym.envs.vector import CodeVectorEnv
+from codegym.scorers.prm.model import ProcessRewardModel
+
+STAGES = ("tasks", "generation", "environment", "judging", "scoring", "policy update", "critic update", "rest")
+"""Tasks: they are drawn and tokenised. Environment: lines are closed, programs handed over, rewards computed. Judging:
+the learner waits for verdicts. Scoring: process reward model, values, log-probabilities of a reference (those of the
+sampling policy are recorded while it samples). Rest: advantages, logs, checkpoints."""
+PLACES: tuple[tuple[Any, str, str], ...] = (
+    (rollout, "generate", "generation"),
+    (CodeVectorEnv, "reset", "tasks"),
+    (CodeVectorEnv, "write", "environment"),
+    (CodeVectorEnv, "outcomes", "environment"),
+    (ProcessRewardModel, "score", "scoring"),
+    (ppo, "values_of", "scoring"),
+    (Run, "reference_log_probs", "scoring"),
+    (ppo, "update_policy", "policy update"),
+    (ppo, "update_critic", "critic update"),
+    (grpo, "update", "policy update"),
+)
+"""Module or class, name of the function, stage."""
+
+
+class Clock:
+    """Wall and CPU seconds of this thread, stage by stage."""
+
+    def __init__(self) -> None:
+        self._open = ["rest"]
+        self.restart()
+
+    @property
+    def current(self) -> str:
+        """The stage that is running."""
+        return self._open[-1]
+
+    def restart(self) -> None:
+        """Forget everything and begin now."""
+        self.wall = dict.fromkeys(STAGES, 0.0)
+        self.cpu = dict.fromkeys(STAGES, 0.0)
+        self._since = time.perf_counter(), time.thread_time()
+
+    def charge(self) -> None:
+        """Book the time since the last booking on the stage that is running."""
+        now = time.perf_counter(), time.thread_time()
+        self.wall[self.current] += now[0] - self._since[0]
+        self.cpu[self.current] += now[1] - self._since[1]
+        self._since = now
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What happens inside is of this stage."""
+        self.charge()
+        self._open.append(name)
+        try:
+            yield
+        finally:
+            self.charge()
+            self._open.pop()
+
+
+@contextlib.contextmanager
+def watched(clock: Clock) -> Iterator[None]:
+    """Have the clock follow every training run that goes on inside."""
+    with contextlib.ExitStack() as replaced:
+        for owner, name, stage in PLACES:
+            replaced.enter_context(replacing(owner, name, functools.partial(_timed, clock, stage)))
+        replaced.enter_context(replacing(EpisodeBatch, "outcome", functools.partial(_waiting, clock)))
+        yield
+
+
+@contextlib.contextmanager
+def replacing(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Replace a function of a module or class by what ``wrap`` makes of it."""
+    original = getattr(owner, name)
+    setattr(owner, name, wrap(original))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def _timed(clock: Clock, stage: str, function: Any) -> Any:
+    @functools.wraps(function)
+    def timed(*arguments: Any, **options: Any) -> Any:
+        with clock.stage(stage):
+            return function(*arguments, **options)
+
+    return timed
+
+
+def _waiting(clock: Clock, outcome: Any) -> Any:
+    """Wait for the verdict of a slot just before it is asked for, so that waiting and reading are told apart."""
+
+    @functools.wraps(outcome)
+    def timed(batch: EpisodeBatch, slot: int) -> Any:
+        if (verdict := batch.pending_verdict(slot)) is not None:
+            with clock.stage("judging"):
+                wait([verdict])
+        return outcome(batch, slot)
+
+    return timed

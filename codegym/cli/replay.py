@@ -1,0 +1,56 @@
+"""``codegym replay``: recorded episodes, played again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from codegym.envs.replay import replay as play
+from codegym.render import ansi
+
+
+def replay(
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
+    sandbox: Literal["auto", "docker", "process", "fake"] | None = None,
+    path: Path | None = None,
+    show: bool = False,
+    html: Path | None = None,
+) -> int:
+    """Play recorded episodes again and say whether everything is bit-identical: observations, rewards, verdicts.
+
+    FILE is what codegym.envs.replay.RecordActions wrote, an episode a line:
+        env = RecordActions(gym.make("codegym/Token-v0"), "episodes.jsonl")
+
+    Try:
+        codegym replay episodes.jsonl
+        codegym replay episodes.jsonl --sandbox process --html pages
+
+    Args:
+        file: a .jsonl file.
+        sandbox: judge in this sandbox instead of the recorded one.
+        path: file of the data set, where it lies elsewhere than when the episodes were recorded.
+        show: print every episode, each line coloured by its reward.
+        html: folder for a page of each episode.
+    """
+    changes = {key: value for key, value in (("sandbox", sandbox), ("path", path and str(path))) if value is not None}
+    table = Table("line", "task", "reward", "status", "replay")
+    differing = 0
+    for episode in play(file, **changes):
+        differing += bool(episode.differences)
+        said = "; ".join(episode.differences) or "identical"
+        table.add_row(str(episode.line), episode.task_id, f"{episode.reward:g}", episode.status, _short(said))
+        if show:
+            print(ansi(episode.env.batch.view(0)))
+        if html is not None:
+            html.mkdir(parents=True, exist_ok=True)
+            episode.env.save_html(html / f"{episode.line}.html")
+    Console().print(table)
+    return 1 if differing else 0
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,5 +1,0 @@
-"""An action mask that keeps a program completable."""
-
-from codegym.completable.mask import CompletableMask
-
-__all__ = ["CompletableMask"]

@@ -1,0 +1,30 @@
+"""A judge that runs nothing."""
+
+from __future__ import annotations
+
+import zlib
+from concurrent.futures import Future
+
+from codegym.judge.base import Status, Verdict
+from codegym.tasks.record import Task
+
+
+class FakeJudge:
+    """A judge that runs no program: the gold solution passes, of any other one some checks do, by its checksum.
+
+    For tests and for measuring what stands around the sandbox; ``sandbox="fake"`` names it.
+    """
+
+    def submit(self, task: Task, completion: str) -> Future[Verdict]:
+        """Answer at once."""
+        future: Future[Verdict] = Future()
+        future.set_result(_made_up(task, completion))
+        return future
+
+
+def _made_up(task: Task, completion: str) -> Verdict:
+    total = len(task.checks)
+    if completion == task.solution:
+        return Verdict(Status.PASSED, (Status.PASSED,) * total)
+    passed = zlib.crc32(completion.encode("utf-8", "replace")) % total
+    return Verdict(Status.WRONG_ANSWER, (Status.PASSED,) * passed + (Status.WRONG_ANSWER,) * (total - passed))

@@ -1,0 +1,146 @@
+"""The candidate's end of its channel to the examiner: does what the stand-ins of its functions ask for.
+
+Questions come marshalled, many in one message where they are known before. An answer is plain data (``plain``), in
+which objects of the candidate's are numbers. Either way a message is what marshalling makes of bytes: a letter, a
+length and the bytes themselves.
+
+Every object that is used here is copied for every program, the page that it lies on: so few are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from marshal import dumps, loads
+from os import close, read, write
+from types import FunctionType
+from typing import Any
+
+from .plain_codec import decode, encode
+from .program import describe
+
+Question = str | tuple[int, list[Any], dict[str, Any]] | bytes
+"""The name of something in the program; a call, as number of the object, arguments and keywords, all of them of exact
+builtin types, which is nearly always so; or anything else as plain data: an operation and its operands."""
+DONE, RAISED = b"+", b"-"
+"""First bytes of answers: the value, with changed arguments on a second line; or the exception."""
+MARSHAL = 0
+"""The version without references and interned strings: what is equal is the same bytes."""
+_CHUNK = 1 << 16
+_objects: list[Any] = []
+_numbers: dict[int, int] = {}
+"""What the examiner knows by number, and the numbers by identity; there is one program in a process."""
+
+
+def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) -> None:
+    """Answer questions until the examiner closes the channel.
+
+    An answer is written before the program's code runs again, which may end the process.
+    """
+    unsent = dumps(DONE, MARSHAL)
+    while True:
+        _send(channel, unsent)
+        questions = _receive(channel)
+        unsent = b""
+        for question in questions:
+            if type(question) is not str:
+                _send(channel, unsent)
+                unsent = b""
+            unsent += dumps(_answer(question, namespace, first_line), MARSHAL)
+        if not questions:
+            close(channel)  # the examiner may read while the process ends
+            return
+
+
+def _send(channel: int, message: bytes) -> None:
+    """Write all of it."""
+    while message:
+        message = message[write(channel, message) :]
+
+
+def _receive(channel: int) -> list[Question]:
+    """The next message, behind which nothing follows before it is answered; no questions at the end."""
+    message = b""
+    while more := read(channel, _CHUNK):
+        message += more
+        try:
+            return loads(loads(message))  # type: ignore[no-any-return]
+        except EOFError:  # the rest is on its way
+            continue
+    return []
+
+
+def refer(value: Any) -> int:
+    """The number of an object, which is kept for good, so that no other one gets its identity."""
+    number = _numbers.setdefault(id(value), len(_objects))
+    if number == len(_objects):
+        _objects.append(value)
+    return number
+
+
+def forget() -> None:
+    """Let go of all objects."""
+    _objects.clear()
+    _numbers.clear()
+
+
+def _answer(question: Question, namespace: dict[str, Any], first_line: int) -> bytes:
+    try:
+        if type(question) is tuple:
+            number, arguments, keywords = question
+            before = dumps(arguments, MARSHAL)
+            answer = DONE + encode(_objects[number](*arguments, **keywords), refer)
+            try:
+                if dumps(arguments, MARSHAL) == before:
+                    return answer
+            except ValueError:  # the program has put something into them that is not builtin
+                pass
+            return answer + b"\n" + encode(arguments, refer)
+        if type(question) is str:
+            if question not in namespace:
+                raise NameError(f"the program defines no {question!r}")
+            value = namespace[question]
+            return DONE + (b'{"r":%d}' % refer(value) if type(value) is FunctionType else encode(value, refer))
+        assert type(question) is bytes
+        operation, *operands = decode(question, _objects.__getitem__)
+        return DONE + _OPERATIONS[operation](*operands)
+    except BaseException as error:
+        names = [kind.__name__ for kind in type(error).__mro__]
+        return RAISED + encode([names, *describe(error, first_line)])
+
+
+def _call(target: Any, arguments: list[Any], keywords: dict[str, Any]) -> bytes:
+    before = encode(arguments, refer)
+    answer = encode(target(*arguments, **keywords), refer)
+    after = encode(arguments, refer)
+    return answer if after == before else answer + b"\n" + after
+
+
+def _giving(operation: Callable[..., Any]) -> Callable[..., bytes]:
+    return lambda *operands: encode(operation(*operands), refer)
+
+
+class _Cursor:
+    """An iterator that tells its end by an empty list, since exceptions lose their meaning on the way."""
+
+    def __init__(self, iterator: Any) -> None:
+        self.iterator = iterator
+
+    def next(self) -> list[Any]:
+        for value in self.iterator:
+            return [value]
+        return []
+
+
+_OPERATIONS: dict[str, Callable[..., bytes]] = {
+    "call": _call,
+    "getattr": _giving(getattr),
+    "setattr": _giving(setattr),
+    "getitem": _giving(lambda target, key: target[key]),
+    "setitem": _giving(lambda target, key, value: target.__setitem__(key, value)),
+    "iter": _giving(lambda target: _Cursor(iter(target))),
+    "next": _giving(lambda cursor: cursor.next()),
+    "len": _giving(len),
+    "str": _giving(str),
+    "repr": _giving(repr),
+    "bool": _giving(bool),
+}

@@ -1,0 +1,166 @@
+"""The action mask, and the trie of all tokens that it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegym.syntax.completion.cursor import Cursor, place_of
+
+_RARE = frozenset({*range(128, 256), *range(32), 127} - {*b"\t\n\f\r"})
+"""Bytes that mean nothing in code, except those of names outside ASCII."""
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+
+
+class CompletableMask:
+    r"""Which tokens can come next so that the program can still become a valid one.
+
+    >>> mask = CompletableMask([b"x", b" = ", b")", b"1", b"\n", b""], eos_token_id=5)
+    >>> mask.mask(b"x").astype(int)
+    array([1, 1, 0, 1, 1, 1])
+    >>> mask.mask(b"x = ").astype(int)
+    array([1, 0, 0, 1, 0, 0])
+
+    Valid is what Python compiles; the parser of the running Python decides. No token of a valid program is masked.
+    Where a statement ends, a completion of the whole program has been compiled, so from there it can be completed for
+    certain, but for a ``nonlocal`` whose name a later line must bind. Within a statement only the parser has been
+    asked whether it wants more. What the compiler alone refuses is not seen there (``f(a=1, a=``, ``def f(a, a,``), nor
+    a name in ``\N{...}`` that Unicode does not know, nor some misplaced ``yield`` and ``await``: such a statement can
+    go on but not end, until nothing fits. How many tokens a completion takes is not looked at.
+
+    A program that is lost already, and a vocabulary in which nothing fits, is not masked: all tokens that are text are
+    allowed, and the end of the program.
+
+    Args:
+        token_bytes: what each token adds to the program.
+        eos_token_id: the token that ends the program.
+    """
+
+    def __init__(self, token_bytes: Sequence[bytes], eos_token_id: int) -> None:
+        self.eos_token_id = eos_token_id
+        self._text = np.array([bool(piece) for piece in token_bytes])
+        self._text[eos_token_id] = True
+        self._text.flags.writeable = False
+        self._root = _Node()
+        for id, piece in enumerate(token_bytes):
+            self._root.add(piece, id)
+        self._root.gather()
+
+    def mask(self, text: bytes, remaining: int | None = None, *, preamble: str = "") -> NDArray[np.bool_]:
+        """Give the tokens that may follow a completion.
+
+        Args:
+            text: the completion so far; it may stop within a character.
+            remaining: tokens left in the budget; with the last one a program that is valid as it stands has to end.
+            preamble: what stands before it.
+
+        Returns:
+            [vocab_size], True where allowed.
+        """
+        whole, unfinished = _decode(preamble.encode() + text)
+        place = None if whole is None else place_of(whole)
+        if place is None or not (place.can_be_closed() and place.is_viable()):
+            return self._text
+        allowed = np.zeros_like(self._text)
+        allowed[self.eos_token_id] = ends = not unfinished and place.compiles()
+        if not (ends and remaining == 1):
+            self._walk(self._root, place, unfinished, allowed)
+        return allowed if allowed.any() else self._text
+
+    def _walk(self, node: _Node, place: Cursor, unfinished: bytes, allowed: NDArray[np.bool_]) -> None:
+        """Allow what can follow the place among the tokens below a node."""
+        letters = bool(node.words.size) and not unfinished and place.takes_all_letters()
+        if letters:
+            allowed[node.words] = True
+        for byte, child in node.children.items():
+            if letters and byte in _LETTERS:
+                if not child.only_words:
+                    self._walk(child, place._replace(tail=place.tail + chr(byte)), b"", allowed)
+                continue
+            after = _after(place, unfinished + bytes([byte]))
+            if after is not None:
+                allowed[child.ids] = True
+                if child.children:
+                    self._walk(child, *after, allowed)
+
+
+class _Node:
+    """A node of the trie: the tokens that end here, and those that go on."""
+
+    __slots__ = ("ids", "children", "words", "only_words")
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.children: dict[int, _Node] = {}
+        self.words = np.empty(0, np.int64)
+        self.only_words = True
+
+    def add(self, piece: bytes, id: int) -> None:
+        if not piece:
+            return
+        node = self
+        for byte in piece:
+            node = node.children.setdefault(byte, _Node())
+        node.ids.append(id)
+
+    def gather(self) -> None:
+        """Note the tokens below that go on with nothing but letters, so that they can be allowed at once."""
+        for child in self.children.values():
+            child.gather()
+        words = [child for byte, child in self.children.items() if byte in _LETTERS]
+        self.words = np.array([id for child in words for id in (*child.ids, *child.words)], np.int64)
+        self.only_words = len(words) == len(self.children) and all(child.only_words for child in words)
+
+
+def _after(place: Cursor, character: bytes) -> tuple[Cursor, bytes] | None:
+    """Where the program stops after a character of which all bytes or the first ones are there."""
+    if character[0] in _RARE and not _takes_all(place) and (character[0] < 128 or not _takes_names(place)):
+        return None
+    try:
+        after = place.after(character.decode())
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            return None
+        in_word = place.tail[-1:].isalnum() or place.tail[-1:] == "_"
+        can_follow = _takes_all(place) or character in identifier_bytes()[in_word]
+        return (place, character) if can_follow else None
+    return None if after is None else (after, b"")
+
+
+@lru_cache(maxsize=64)
+def _takes_all(place: Cursor) -> bool:
+    """Whether the program stops in a string or a comment, where a character that means nothing can follow."""
+    return place.after("€") is not None
+
+
+@lru_cache(maxsize=64)
+def _takes_names(place: Cursor) -> bool:
+    return place.after("é") is not None
+
+
+@lru_cache(maxsize=1)
+def identifier_bytes() -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Give the first bytes of all characters outside ASCII that can begin a name, and of those that can be in one."""
+    found: tuple[set[bytes], set[bytes]] = (set(), set())
+    for code in range(128, 0x110000):
+        character = chr(code)
+        if ("a" + character).isidentifier():
+            encoded = character.encode()
+            parts = [encoded[:length] for length in range(1, len(encoded))]
+            found[1].update(parts)
+            if character.isidentifier():
+                found[0].update(parts)
+    return frozenset(found[0]), frozenset(found[1])
+
+
+def _decode(program: bytes) -> tuple[str | None, bytes]:
+    """Text, and the bytes of a last character that is not finished; None for what is no text."""
+    try:
+        return program.decode(), b""
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            return None, b""
+        return program[: error.start].decode(), program[error.start :]

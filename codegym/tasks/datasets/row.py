@@ -1,0 +1,124 @@
+"""A row of a data set, with access to its fields that says what is wrong where something is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codegym.errors import DatasetError
+
+_SAFE_DIGITS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its decoded fields and its 1-based line (or position) in the source."""
+
+    values: Mapping[str, object]
+    line: int = 1
+
+    def __contains__(self, name: object) -> bool:
+        return self.values.get(str(name)) is not None
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Give a field of text, with newlines normalised; a missing one is ``default``, or an error without it."""
+        value = self.values.get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self.error(name, "a string")
+        return unix_newlines(value)
+
+    def texts(self, name: str) -> list[str]:
+        """Give a field that is a list of texts, or such a list as JSON text; a missing one is empty."""
+        value = self.data(name)
+        if value is None or value == "":
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(name, "a list of strings")
+        return [unix_newlines(item) for item in value]
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Give a field that is an object, or an object as JSON text; a missing one is empty."""
+        value = self.data(name)
+        if value is None or value == "":
+            return {}
+        if not isinstance(value, dict):
+            raise self.error(name, "an object")
+        return value
+
+    def data(self, name: str) -> object:
+        """Give any field; text that looks like a JSON list or object is decoded."""
+        value = self.values.get(name)
+        if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+            return value
+        try:
+            return decode_json(value)
+        except (ValueError, RecursionError) as error:
+            raise self.error(name, f"JSON ({error})") from error
+
+    def task_id(self, *names: str) -> str:
+        """Give the first of these fields that is there, as text; else the position in the source, from 0."""
+        for name in names:
+            value = self.values.get(name)
+            if value is not None and value != "":
+                if isinstance(value, bool) or not isinstance(value, str | int):
+                    raise self.error(name, "a string or a whole number")
+                return str(value)
+        return str(self.line - 1)
+
+    def metadata(self, *names: str) -> dict[str, object]:
+        """Give those of these fields that are there and not empty, as plain JSON data."""
+        values = {name: self.values[name] for name in names if self.values.get(name) not in (None, "", [], {})}
+        try:
+            return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items()}
+        except (ValueError, RecursionError, TypeError) as error:
+            raise DatasetError(f"fields {', '.join(values)}: not plain data ({error})") from error
+
+    def error(self, name: str, wanted: str) -> DatasetError:
+        """Make the error that says what field ``name`` holds and what was wanted there."""
+        if name not in self.values:
+            there = ", ".join(sorted(map(str, self.values))) or "none"
+            return DatasetError(f"field {name!r} is missing, wanted {wanted}; the fields are: {there}")
+        return DatasetError(f"field {name!r}: got {describe_value(self.values[name])}, wanted {wanted}")
+
+
+def describe_value(value: object) -> str:
+    """Describe a value in a few characters, for messages."""
+    if isinstance(value, str):
+        return f"the string {value[:40]!r}" + ("..." if len(value) > 40 else "")
+    if isinstance(value, list | tuple | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a very large int"
+    return f"{value!r}"[:60]
+
+
+def unix_newlines(text: str) -> str:
+    r"""Make every line end a plain ``\n``."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    """Decode JSON, whole numbers of any length included (TACO has rows with more than 4300 digits)."""
+    return json.loads(text, parse_int=_whole_number)
+
+
+def _whole_number(digits: str) -> int:
+    # int() refuses long digits because it is quadratic; halving is not, and leaves the process-wide limit alone
+    if len(digits) <= _SAFE_DIGITS:
+        return int(digits)
+    if digits.startswith("-"):
+        return -_whole_number(digits[1:])
+    half = len(digits) // 2
+    power: int = 10**half
+    return _whole_number(digits[:-half]) * power + _whole_number(digits[-half:])
+
+
+def truncate_partial_line(path: Path) -> None:
+    """Cut off what an interruption left of the last line of a file of rows."""
+    with path.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)

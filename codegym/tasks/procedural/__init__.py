@@ -1,0 +1,47 @@
+"""Procedural tasks: endless, offline, with gold solutions, wrong programs on purpose and the true first wrong line."""
+
+from collections.abc import Callable
+
+from codegym.tasks.procedural.arithmetic import Arithmetic
+from codegym.tasks.procedural.base import Family, Procedural
+from codegym.tasks.procedural.control import Control
+from codegym.tasks.procedural.english import constructs, describe
+from codegym.tasks.procedural.machines import Machines
+from codegym.tasks.procedural.mutants import buggy, mutants, pass_rate, pass_rates
+from codegym.tasks.procedural.oracle import first_wrong_line
+from codegym.tasks.procedural.pipelines import Pipelines
+from codegym.tasks.procedural.strings import Strings
+from codegym.tasks.procedural.syntax import Syntax, construct_report
+from codegym.tasks.procedural.vocabulary import corpus, vocabulary
+
+FAMILIES: dict[str, Callable[[], Family]] = {
+    "arithmetic": Arithmetic,
+    "pipelines": Pipelines,
+    "strings": Strings,
+    "control": Control,
+    "machines": Machines,
+    "syntax": Syntax,
+}
+"""Name -> family; each is made without arguments."""
+
+__all__ = [
+    "FAMILIES",
+    "Arithmetic",
+    "Control",
+    "Family",
+    "Machines",
+    "Pipelines",
+    "Procedural",
+    "Strings",
+    "Syntax",
+    "buggy",
+    "construct_report",
+    "constructs",
+    "corpus",
+    "describe",
+    "first_wrong_line",
+    "mutants",
+    "pass_rate",
+    "pass_rates",
+    "vocabulary",
+]

@@ -1,0 +1,143 @@
+"""Straight-line programs: a chain of operations on one value, an operation a line."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import ClassVar, NamedTuple
+
+from codegym.tasks.procedural.base import Line, Procedural, TaskDraft
+from codegym.tasks.procedural.grammar import BUILTINS
+
+_VARIABLE = re.compile(r"\bv\b")
+_LEAST = 12  # operations that the hardest tasks choose from,
+_CHOICE = 6  # or so many more than the task has lines, since not every one fits after the others
+
+
+class Operation(NamedTuple):
+    """What a prompt calls an operation, how it is written and how it goes wrong; ``v`` stands for the variable."""
+
+    phrase: str
+    right: str
+    wrong: tuple[str, ...]
+    bug_rate: float
+
+
+def operations(table: str) -> tuple[Operation, ...]:
+    """Read a table of operations: bug rate in percent ; phrase ; right ; wrong ; wrong ..., a line each."""
+    rows = [[cell.strip() for cell in row.split(";")] for row in table.strip().splitlines()]
+    return tuple(Operation(row[1], row[2], tuple(row[3:]), int(row[0]) / 100) for row in rows)
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What a family of straight-line programs consists of.
+
+    Args:
+        steps: the operations; all of a task are different.
+        ends: what the last line may return.
+        variables: one letter each.
+    """
+
+    steps: tuple[Operation, ...]
+    ends: tuple[Operation, ...]
+    variables: str
+
+    @cached_property
+    def bug_rates(self) -> dict[str, float]:
+        """How often each operation goes wrong."""
+        return {operation.phrase: operation.bug_rate for operation in (*self.steps, *self.ends)}
+
+    def sketch(self, source: random.Random, horizon: int, hard: float, first: object) -> TaskDraft | None:
+        """Choose steps, an end and a variable such that each wrong line changes what comes of ``first``."""
+        value = first
+        chosen: list[Operation] = []
+        spoiled: list[object] = []
+        pool = _shuffled(source, _pool(self.steps, hard, max(_LEAST, horizon + _CHOICE)))
+        for choices in [*[pool] * horizon, _shuffled(source, self.ends)]:
+            for operation in choices:
+                if operation not in chosen and (after := _apply(operation, value, spoiled, choices is pool)):
+                    break
+            else:
+                return None
+            chosen.append(operation)
+            value, spoiled = after
+        return self._written(chosen, source.choice(self.variables), (first,))
+
+    def _written(self, chosen: Sequence[Operation], variable: str, telling: tuple[object, ...]) -> TaskDraft:
+        steps, end = chosen[:-1], chosen[-1]
+        lines = [Line(f"def f({variable}):", "def")]
+        lines += [_line(step, variable, f"    {variable} = ") for step in steps]
+        lines.append(_line(end, variable, "    return "))
+        prompt = f"f({variable}): {', '.join(step.phrase for step in steps)}; return {end.phrase}\n"
+        return TaskDraft(prompt, tuple(lines), telling)
+
+    def examples(self) -> Iterator[str]:
+        """Give texts that hold every word of the prompts and programs."""
+        for variable in self.variables:
+            yield f"f({variable}):"
+            yield f"def f({variable}):\n"
+            for operation in (*self.steps, *self.ends):
+                start = f"    {variable} = " if operation in self.steps else "    return "
+                line = _line(operation, variable, start)
+                yield f": {operation.phrase}, {operation.phrase}; return {operation.phrase}\n"
+                yield "".join(text + "\n" for text in (line.text, *line.wrong))
+
+
+def _shuffled(source: random.Random, operations: tuple[Operation, ...]) -> list[Operation]:
+    return source.sample(operations, len(operations))
+
+
+def _apply(
+    operation: Operation, value: object, spoiled: list[object], is_step: bool
+) -> tuple[object, list[object]] | None:
+    """The value after an operation, and after each program with one wrong line; None where one of these is the same.
+
+    A step that is left out is a wrong line too.
+    """
+    right, *wrong = _functions(operation)
+    try:
+        after = right(value)
+        if is_step and after == value:
+            return None
+        values = [*[function(value) for function in wrong], *[right(other) for other in spoiled]]
+        values += [value] * is_step
+    except (IndexError, ValueError):  # there is nothing left of it
+        return None
+    return None if after in values else (after, values)
+
+
+@cache
+def _functions(operation: Operation) -> list[Callable[[object], object]]:
+    return [eval(f"lambda v: {text}", dict(BUILTINS)) for text in (operation.right, *operation.wrong)]
+
+
+@cache
+def _pool(steps: tuple[Operation, ...], hard: float, least: int) -> tuple[Operation, ...]:
+    """The share of the steps that goes wrong most often; the hardest share has so many."""
+    hardest = sorted(steps, key=lambda step: -step.bug_rate)
+    return tuple(hardest[: round(len(hardest) - hard * (len(hardest) - least))])
+
+
+@cache
+def _line(operation: Operation, variable: str, start: str) -> Line:
+    written = [start + _VARIABLE.sub(variable, text) for text in (operation.right, *operation.wrong)]
+    return Line(written[0], operation.phrase, operation.bug_rate, tuple(written[1:]))
+
+
+class ChainFamily(Procedural):
+    """A family whose programs are chains; a subclass says of what, in ``chains``, and on what, with ``_argument``."""
+
+    horizons: ClassVar[tuple[int, int]] = (1, 12)
+    chains: ClassVar[Chains]
+
+    def examples(self) -> Iterator[str]:
+        """Give texts that hold every word of the prompts and programs."""
+        return self.chains.examples()
+
+    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft | None:
+        """Sample a prompt and the lines of its solution."""
+        return self.chains.sketch(source, horizon, hard, *self.sample_arguments(source))

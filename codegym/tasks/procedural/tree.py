@@ -1,0 +1,78 @@
+"""Nested programs: statements with blocks under them, each with what a prompt calls it."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from codegym.tasks.procedural.base import Line, Procedural, TaskDraft
+from codegym.tasks.procedural.mutations import slips
+
+_NAME = re.compile(r"\b[b-z]\b")
+_MAX_WRONG = 4
+_NUM_EXAMPLES = 40
+
+
+class Statement(NamedTuple):
+    """A line of a program and the block under it."""
+
+    operation: str
+    text: str
+    phrase: str
+    block: tuple[Statement, ...] = ()
+
+
+def write(source: random.Random, statements: Sequence[Statement], bug_rates: Mapping[str, float]) -> TaskDraft:
+    """Write ``f(a)`` with these statements; slips are its wrong lines.
+
+    Args:
+        source: where chance comes from.
+        statements: the last is a ``return``.
+        bug_rates: of the operations.
+    """
+    flat = [*_flat(statements, 1)]
+    names = sorted({name for statement, _ in flat for name in _NAME.findall(statement.text)})
+    lines = [Line("def f(a):", "def")]
+    for statement, depth in flat:
+        pad = "    " * depth
+        wrong = slips(statement.text, names)
+        wrong = [pad + text for text in source.sample(wrong, min(len(wrong), _MAX_WRONG))]
+        rate = bug_rates.get(statement.operation, 0.0)
+        lines.append(Line(pad + statement.text, statement.operation, rate, tuple(wrong)))
+    return TaskDraft(f"f(a): {_phrases(statements)}\n", tuple(lines))
+
+
+def size(statement: Statement) -> int:
+    """Count the lines of a statement and its block."""
+    return 1 + sum(map(size, statement.block))
+
+
+def examples_of(family: Procedural) -> Iterator[str]:
+    """Give texts of a family of nested programs: every character and number, then what many tasks bring.
+
+    Its words are too many to be listed in a table; with the characters each of its texts can be written.
+    """
+    yield from " ".join(string.printable[:94]).split()
+    yield " ".join(map(str, range(30)))
+    for horizon in range(family.horizons[0], family.horizons[1] + 1):
+        for seed in range(_NUM_EXAMPLES):
+            sketch = family.draft(random.Random(seed), horizon, seed / _NUM_EXAMPLES)
+            if sketch is not None:
+                yield sketch.prompt
+                yield from (text + "\n" for line in sketch.lines for text in (line.text, *line.wrong))
+
+
+def _flat(statements: Sequence[Statement], depth: int) -> Iterator[tuple[Statement, int]]:
+    for statement in statements:
+        yield statement, depth
+        yield from _flat(statement.block, depth + 1)
+
+
+def _phrases(statements: Sequence[Statement]) -> str:
+    return "; ".join(
+        f"{statement.phrase} ({_phrases(statement.block)})" if statement.block else statement.phrase
+        for statement in statements
+    )

@@ -1,0 +1,34 @@
+"""Text to learn from and the words it consists of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from codegym.tasks.procedural.base import Procedural
+from codegym.tasks.procedural.mutants import buggy
+
+# An indentation and a newline are tokens of their own; a space belongs to the word after it.
+_WORD = re.compile(
+    r" {4}|def f\(|\):| for i in| for i, j in| ?\"[^\"\n]*\"| ?[a-z]+| ?\d+|\[::-1\]| //| [=!<>]=| ?[^\s\w]| ?[A-Z]|\s"
+)
+
+
+def corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
+    """Give prompts with programs for random tasks of a family, with mistakes as ``buggy`` makes them."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        task = family.draw(rng)
+        yield task.prompt + buggy(task, rng, rate)
+
+
+def vocabulary(family: Procedural) -> list[str]:
+    """Give tokens for ``VocabularyTokenizer``, of which all prompts and programs of a family consist.
+
+    >>> from codegym.tasks.procedural import Pipelines
+    >>> len(vocabulary(Pipelines()))
+    103
+    """
+    return sorted({word for text in family.examples() for word in _WORD.findall(text)})

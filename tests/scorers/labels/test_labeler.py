@@ -1,0 +1,322 @@
+"""The labeller against worlds whose truth is known: what it finds, what it costs, what it survives."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import chain
+
+import pytest
+from helpers.prm_worlds import SometimesBrokenJudge, TellingSampler, make_program, make_task
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegym.errors import DatasetError, SandboxError
+from codegym.judge import FakeJudge
+from codegym.sampling import Completion
+from codegym.scorers.labels.files import append_labels, card_path, read_card, read_labels
+from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.labels import agreement, line_labels, select
+from codegym.scorers.labels.prober import PrefixEvaluator
+from codegym.scorers.labels.search import SampledProgram, binary_search
+
+
+def make_labeller(sampler=None, judge=None, **options) -> Labeller:
+    return Labeller(sampler or TellingSampler(), judge or FakeJudge(), LabelSettings(**options))
+
+
+def test_smallest_use():
+    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=3)])
+    assert line_labels(found) == (1, 1, -1, -1)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 20), st.data())
+def test_an_exact_sampler_finds_every_first_wrong_line_in_log_t_questions(num_lines, data):
+    first_wrong = data.draw(st.none() | st.integers(1, num_lines))
+    labeller = make_labeller()
+    [found] = labeller.label([make_program(make_task(num_lines=num_lines), first_wrong)])
+    assert found.last_right == (num_lines if first_wrong is None else first_wrong - 1)
+    assert len(found.probes.keys() - {0}) <= math.ceil(math.log2(num_lines))
+    assert (0 in found.probes) == (first_wrong == 1)  # was it the line, or is the task too hard?
+
+
+@given(st.integers(1, 12), st.data())
+def test_whatever_the_answers_the_search_ends_and_returns_the_last_that_was_proven(num_lines, data):
+    search, best = binary_search(range(1, num_lines + 1)), 0
+    question = next(search, None)
+    for _ in range(2 * num_lines + 2):
+        [count] = question
+        proven = data.draw(st.just(0) | st.integers(count, num_lines + 2))
+        best = max(best, min(proven, num_lines - 1))
+        try:
+            question = search.send({count: proven})
+        except StopIteration as end:
+            assert end.value == best
+            return
+    raise AssertionError("no end")
+
+
+def test_a_program_that_passes_costs_nothing():
+    labeller = make_labeller()
+    assert [found.last_right for found in labeller.label([make_program(make_task())])] == [8]
+    assert labeller.spent.completions == labeller.spent.executions == 0
+
+
+@pytest.mark.parametrize("first_wrong, expected", [(8, [2, 2, 2]), (1, [20, 20, 20, 2])], ids=["right", "wrong"])
+def test_a_prefix_costs_two_where_one_of_them_succeeds_and_else_exactly_k(first_wrong, expected):
+    # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them, then the prompt
+    [found] = make_labeller(witnesses=False).label([make_program(make_task(), first_wrong)])
+    assert [estimate.completions for estimate in found.probes.values()] == expected
+
+
+def test_all_programs_advance_together_so_rounds_do_not_grow_with_their_number():
+    programs = [make_program(make_task(f"t{number}"), number % 8 + 1) for number in range(100)]
+    labeller = make_labeller()
+    assert [found.task_id for found in labeller.label(programs)] == [f"t{number}" for number in range(100)]
+    assert labeller.spent.rounds == 3 * 5 + 1  # log2(8) questions with 2, 4, 8, 16 and 20 completions, and the prompt
+
+
+def test_prefixes_are_asked_about_once():
+    task = make_task()
+    sampler = TellingSampler()
+    labeller = make_labeller(sampler)
+    results = list(labeller.label([make_program(task, 5), make_program(task, 5), make_program(task, 7)]))
+    asked = Counter()
+    for request in chain.from_iterable(sampler.calls):
+        asked[request.text] += request.num_completions
+    assert max(asked.values()) == 20  # K: a second time would make it 40
+    assert [found.last_right for found in results] == [4, 4, 6]
+    completions = labeller.spent.completions
+    list(labeller.label([make_program(task, 5)]))
+    assert labeller.spent.completions == completions and labeller.spent.cache_hits >= 2
+
+
+def test_a_noisy_sampler_errs_early_and_never_late():
+    programs = [make_program(make_task(f"t{n}"), n % 7 + 2) for n in range(150)]
+    truth = {program.task.task_id: n % 7 + 2 for n, program in enumerate(programs)}
+    shares = {}
+    for count, witnesses in [(4, False), (20, False), (4, True), (20, True)]:
+        labeller = make_labeller(TellingSampler(0.2), num_completions=count, witnesses=witnesses)
+        result = agreement(labeller.label(programs), lambda program: truth[program.task_id])
+        assert result.late == 0
+        shares[count, witnesses] = result.share
+    # a true prefix is missed with .8 ** K: .41 and .012, in up to three questions
+    assert shares[4, False] < 0.9 and shares[20, False] > 0.96
+    assert shares[4, True] > shares[4, False] + 0.05 and shares[20, True] > 0.98
+
+
+def test_a_witness_saves_questions_and_takes_bad_luck_back():
+    # The first question, 4 of 8 lines, is lost by bad luck. The next, 2 lines, is answered by a program that goes on as
+    # ours does up to line 6: so 4 lines are right as well, and only 7 is left to ask about.
+    lucky, asked = TellingSampler(), []
+
+    def sampler(requests):
+        asked.extend(request.text.count("\n") for request in requests)
+        answers = lucky(requests)
+        return (
+            [[Completion("lost\n", 1)] * request.num_completions for request in requests]
+            if set(asked) == {4}
+            else answers
+        )
+
+    [found] = make_labeller(sampler, num_completions=20).label([make_program(make_task(), 7)])
+    assert found.last_right == 6 and asked == [4] * 5 + [2] + [7] * 5  # five rounds where none passes
+    # without witnesses the bad luck stays
+    asked.clear()
+    [found] = make_labeller(sampler, num_completions=20, witnesses=False).label([make_program(make_task(), 7)])
+    assert found.last_right == 3
+
+
+def test_the_witness_that_goes_farthest_is_kept_and_all_of_it_is_right():
+    [found] = make_labeller().label([make_program(make_task(num_lines=8), first_wrong=7)])
+    assert found.lines[:6] == found.mended.lines[:6] and found.lines[6] != found.mended.lines[6]
+    assert line_labels(found.mended) == (1,) * 8
+    # a program that passes needs none, and PSGPO's procedure to the letter has none
+    [passed] = make_labeller().label([make_program(make_task())])
+    [plain] = make_labeller(witnesses=False).label([make_program(make_task(), 2)])
+    assert passed.mended is None and plain.mended is None
+
+
+def test_the_first_completions_of_each_prefix_are_kept_with_what_became_of_them(tmp_path):
+    # 4 lines, the third one wrong: of prefix 2 the first completion is right already, of prefix 3 none of the 20 is
+    options = {"witnesses": False, "keep_completions": 3}
+    [found] = make_labeller(**options).label([make_program(make_task(num_lines=4), 3)])
+    assert [(trial.num_lines, trial.passed) for trial in found.trials] == [(2, True)] * 2 + [(3, False)] * 3
+    assert found.trials[0].text == "t_3 = 3\nt_4 = 4\n"
+    assert found.outcomes[0] == (0, found.completion, False) and found.outcomes[1:] == found.trials
+    path = tmp_path / "labels.jsonl"
+    append_labels(path, [make_program(make_task(num_lines=4), 3)], make_labeller(**options))
+    assert read_labels(path) == [found]
+    with pytest.raises(ValueError, match="keep_completions must be at least 0, got -1"):
+        LabelSettings(keep_completions=-1)
+
+
+def test_a_task_that_only_its_prompt_can_solve_has_a_witness_too():
+    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=1)])
+    assert found.last_right == 0 and line_labels(found.mended) == (1, 1, 1, 1)
+
+
+def test_rates_measure_every_prefix_with_exactly_k_completions():
+    [found] = make_labeller(TellingSampler(0.5), method="rates", num_completions=400).label(
+        [make_program(make_task(num_lines=4), 3)]
+    )
+    assert {count: estimate.completions for count, estimate in found.probes.items()} == {
+        0: 400,
+        1: 400,
+        2: 400,
+        3: 400,
+        4: 1,
+    }
+    # half of the completions of the right prefixes pass, give or take four standard deviations
+    assert line_labels(found, "soft") == pytest.approx((0, 0, -1, -1), abs=0.2)
+    assert line_labels(found, "marginal") == pytest.approx((0, 0, -0.5, 0), abs=0.15)
+    assert line_labels(found) == (1, 1, -1, -1)
+
+
+def test_rates_of_a_program_that_passes():
+    [found] = make_labeller(method="rates").label([make_program(make_task(num_lines=2))])
+    assert line_labels(found, "soft") == (1, 1)
+
+
+@pytest.mark.parametrize("completion", ["", "# Nothing.\n", "\n"])
+def test_a_program_without_code_has_no_label(completion):
+    for method in ("search", "rates"):
+        [found] = make_labeller(method=method).label([SampledProgram(make_task(), completion, False)])
+        assert set(line_labels(found)) <= {0.0} and found.label_class == "wrong"
+
+
+def test_a_task_that_nobody_solves_is_hard_and_says_nothing_about_lines():
+    programs = [make_program(make_task(name), 1) for name in ("solved", "hard")]
+    sampler = TellingSampler()
+
+    def sometimes(requests):
+        return [
+            [Completion("lost\n", 1)] * request.num_completions if request.task.task_id == "hard" else answer
+            for request, answer in zip(requests, sampler(requests), strict=True)
+        ]
+
+    found = list(make_labeller(sometimes).label(programs))
+    assert [(program.label_class, program.is_hard) for program in found] == [("wrong", False), ("wrong", True)]
+    assert [program.task_id for program in select(found, "remove_hard")] == ["solved"]
+
+
+def test_comments_are_no_borders():
+    lines = "t_1 = 1\n# One.\n# Two.\n# Three.\nwrong = 2\n"
+    labeller = make_labeller()
+    [found] = labeller.label([SampledProgram(make_task(), lines, False)])
+    assert [*found.probes] == [1] and line_labels(found) == (1, 0, 0, 0, -1)
+
+
+def test_a_failure_of_the_machine_never_becomes_a_label():
+    # whatever begins with bad_1 cannot be judged: not "wrong" but unknown, so the program has no label
+    programs = [make_program(make_task("bad"), 5), make_program(make_task("good"), 5)]
+    for method in ("search", "rates"):
+        labeller = make_labeller(judge=SometimesBrokenJudge("bad_1"), method=method)
+        assert [found.task_id for found in labeller.label(programs)] == ["good"]
+        assert labeller.skipped == 1
+
+
+def test_a_machine_that_fails_for_everything_is_an_error():
+    labeller = make_labeller(TellingSampler(0.5), SometimesBrokenJudge(""), method="rates")
+    with pytest.raises(SandboxError, match="failed for all of"):
+        list(labeller.label([make_program(make_task(), 5)]))
+
+
+def test_sampled_programs_come_with_verdicts_and_are_the_same_again():
+    tasks = [make_task(f"t{number}") for number in range(6)]
+    first = list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
+    assert first == list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
+    assert [program.task.task_id for program in first] == [f"t{n}" for n in range(6) for _ in range(3)]
+    assert {program.passed for program in first} == {True, False}
+    assert all(program.passed == (program.completion == program.task.solution) for program in first)
+
+
+def test_a_sampler_that_gives_too_little_is_told():
+    labeller = make_labeller(lambda requests: [[] for _ in requests])
+    with pytest.raises(ValueError, match="as many completions"):
+        list(labeller.label([make_program(make_task(), 5)]))
+
+
+@pytest.mark.parametrize("options", [{"num_completions": 0}, {"at_once": 0}, {"method": "guess"}])
+def test_settings_that_cannot_be(options):
+    with pytest.raises(ValueError, match="must be"):
+        LabelSettings(**options)
+    with pytest.raises(ValueError, match="stages"):
+        PrefixEvaluator(TellingSampler(), FakeJudge(), ())
+
+
+class StopsAfter:
+    """Raises in place of the program of that number, as Ctrl-C would."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, _) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def many_programs():
+    return [make_program(make_task(f"t{number}"), number % 8 + 1 if number % 5 else None) for number in range(40)]
+
+
+@pytest.mark.parametrize("half_a_line", [False, True])
+def test_an_interrupted_run_goes_on_and_gives_the_same_file(tmp_path, half_a_line):
+    def run(name, **options):
+        return append_labels(tmp_path / name, many_programs(), make_labeller(TellingSampler(0.4), at_once=8), **options)
+
+    run("whole.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        run("part.jsonl", on_program=StopsAfter(17))
+    part = tmp_path / "part.jsonl"
+    if half_a_line:
+        part.write_bytes(part.read_bytes() + b'{"task_id": "t1')
+    assert len(read_labels(part)) == 17
+    assert run("part.jsonl") == read_labels(tmp_path / "whole.jsonl")
+    assert part.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    append_labels(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    card = read_card(path)
+    append_labels(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    assert read_card(path) == card
+    options = {"method": "search", "num_completions": 20, "witnesses": True, "keep_completions": 0, "seed": 0}
+    assert card["settings"] == options | {"about": {"policy": "p"}}
+    assert card["programs"] == 40 and card["classes"]["correct"] == 8
+    assert card["spent"]["tokens"] == 3 * card["spent"]["completions"] > 0
+
+
+def test_other_settings_need_another_file(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    append_labels(path, many_programs()[:2], make_labeller())
+    with pytest.raises(DatasetError, match="other settings"):
+        append_labels(path, many_programs()[:2], make_labeller(num_completions=4))
+    assert card_path(path).name == "labels.card.json"
+
+
+def test_equal_programs_are_all_kept(tmp_path):
+    programs = [make_program(make_task(), 5)] * 3
+    path = tmp_path / "labels.jsonl"
+    assert (
+        len(append_labels(path, programs, make_labeller())) == len(append_labels(path, programs, make_labeller())) == 3
+    )
+
+
+@pytest.mark.parametrize("text", ["nonsense\n", "[1]\n", '{"task_id": "t"}\n'])
+def test_a_file_of_something_else_is_told(tmp_path, text):
+    path = tmp_path / "labels.jsonl"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match="line 1: not a labelled program"):
+        read_labels(path)
+
+
+def test_a_file_without_witnesses_and_trials_is_read(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    append_labels(path, [make_program(make_task(), 5)], make_labeller(witnesses=False))
+    path.write_text(path.read_text().replace(', "witness": "", "trials": []', ""))
+    assert "witness" not in path.read_text()
+    assert read_labels(path)[0].mended is None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from codegym.errors import DatasetError
+from codegym.tasks.datasets import DATASETS, load
+
+ROW = {"task_id": 1, "text": "t", "code": "def f(): return 1", "test_list": ["assert f() == 1"]}
+
+
+class FakeDatasets(SimpleNamespace):
+    """Stands for the package ``datasets``: keeps the calls and answers with one row."""
+
+    def load_dataset(self, *args, **kwargs):
+        self.calls.append((args, kwargs))
+        return [ROW]
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    fake = FakeDatasets(calls=[])
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    return fake
+
+
+def test_a_data_set_is_loaded_by_name(write):
+    assert load("mbpp", write(ROW))[0].task_id == "1"
+
+
+def test_every_data_set_has_a_loader():
+    names = "humaneval humaneval+ mbpp mbpp-sanitized mbpp+ apps taco codecontests livecodebench codegym"
+    assert list(DATASETS) == names.split()
+
+
+def test_without_a_path_rows_come_from_the_hub(hub):
+    assert load("mbpp", split="test")[0].task_id == "1"
+    assert hub.calls == [(("google-research-datasets/mbpp", "full"), {"split": "test"})]
+
+
+def test_files_of_repositories_with_a_script_are_read_directly(hub):
+    with pytest.raises(DatasetError, match=r"codeparrot/apps \[test\], line 1: field 'question' is missing"):
+        load("apps", split="test")
+    assert hub.calls == [(("json",), {"data_files": "hf://datasets/codeparrot/apps/test.jsonl", "split": "train"})]
+
+
+def test_a_missing_package_is_an_error_with_the_line_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DatasetError, match=r'pip install "codegym\[hub\]"'):
+        load("mbpp")
+
+
+def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(hub, "load_dataset", fail, raising=False)
+    with pytest.raises(DatasetError, match=r"google-research-datasets/mbpp \[train\] cannot be loaded .*: no network"):
+        load("mbpp")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        (["mbp"], {}, ValueError, "no data set 'mbp'; there are humaneval, "),
+        (["codegym"], {}, DatasetError, "'codegym' is not on the Hub"),
+        (["mbpp", "x.jsonl"], {"split": "test"}, ValueError, "a local file has no splits"),
+        (["mbpp", "x.jsonl"], {"chalenge": True}, TypeError, "no option 'chalenge'; it has challenge, shown_tests"),
+        (["humaneval", "x.jsonl"], {"challenge": True}, TypeError, "no option 'challenge'; it has none"),
+    ],
+)
+def test_contradictory_arguments_are_errors(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        load(*arguments, **options)
