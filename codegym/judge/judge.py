@@ -27,9 +27,9 @@ T = TypeVar("T")
 class Judge:
     r"""Judges completions of tasks in a sandbox. Safe to call from several threads.
 
-    >>> from codegym.sandbox.base import Execution, FakeSandbox, Run, Ended
+    >>> from codegym.sandbox.base import Execution, FakeSandbox, Run, ExitReason
     >>> task = Task("double", "Print twice the number.", (StdinCheck("2", "4"),))
-    >>> sandbox = FakeSandbox(lambda request: Execution(runs=(Run(Ended.EXITED, stdout=b"4\n"),)))
+    >>> sandbox = FakeSandbox(lambda request: Execution(runs=(Run(ExitReason.EXITED, stdout=b"4\n"),)))
     >>> Judge(sandbox)(task, "print(int(input()) * 2)").passed
     True
 

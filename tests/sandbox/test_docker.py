@@ -208,10 +208,10 @@ def test_s9_no_container_and_no_folder_is_left_after_close(client, tmp_path, mon
 
 OWNING = """
 import sys, time
-from codegym.sandbox.base import Limits, Request, Script
+from codegym.sandbox.base import Limits, Request, ScriptJob
 from codegym.sandbox.docker import DockerSandbox, owner
 sandbox = DockerSandbox(Limits(memory_mb=128), num_workers=2)
-program = Request("import time\\ntime.sleep(14)", Script(("",)), Limits(memory_mb=128))
+program = Request("import time\\ntime.sleep(14)", ScriptJob(("",)), Limits(memory_mb=128))
 futures = [sandbox.submit(program) for _ in range(2)]
 time.sleep(1.5)
 print(owner(), flush=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import process
 from codegym.sandbox.base import CallJob, CheckResult, Limits, Request, ScriptJob
 from codegym.sandbox.process import (
@@ -294,11 +293,11 @@ def test_exit_and_help_are_there_although_the_site_module_is_not(look):
 
 OWNING = """
 import sys, time
-from codegym.sandbox.base import Limits, Request, Script
+from codegym.sandbox.base import Limits, Request, ScriptJob
 from codegym.sandbox.process import ProcessSandbox
 sandbox = ProcessSandbox(Limits(memory_mb=128), num_workers=1, level=sys.argv[1])
 program = "import os, time\\nos.fork()\\ntime.sleep(100)"
-future = sandbox.submit(Request(program, Script(("",)), Limits(memory_mb=128, wall_seconds=100)))
+future = sandbox.submit(Request(program, ScriptJob(("",)), Limits(memory_mb=128, wall_seconds=100)))
 time.sleep(1)
 print("running", flush=True)
 time.sleep(100)
@@ -336,53 +335,6 @@ def test_s9_box_ends_when_its_owner_is_killed(level):
     while left := {process for process in processes if is_there(*process)}:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
-
-
-# --- which level works ------------------------------------------------------------------------------------------
-
-
-def test_strongest_level_that_works_is_taken(monkeypatch):
-    monkeypatch.setattr(process, "unavailable_reason", {"root": "needs root", "user": None, "plain": None}.get)
-    assert strongest_level() == "user"
-
-
-def test_host_on_which_no_level_works_is_told_why(monkeypatch):
-    monkeypatch.setattr(process, "unavailable_reason", lambda level: f"{level} is broken")
-    with pytest.raises(SandboxUnavailable) as caught:
-        ProcessSandbox(LIMITS, num_workers=1)
-    reasons = "root: root is broken; user: user is broken; plain: plain is broken"
-    assert str(caught.value) == f"no process sandbox can be made on this host; {reasons}"
-
-
-def test_other_systems_and_users_are_told_what_they_lack(monkeypatch):
-    monkeypatch.setattr(process.os, "geteuid", lambda: 1000)
-    assert unavailable_reason("root") == "needs root"
-    monkeypatch.setattr(process.sys, "platform", "darwin")
-    assert unavailable_reason("plain") == "needs Linux, this is darwin"
-
-
-@pytest.mark.parametrize(
-    "error", [OSError("no memory"), SandboxUnavailable("no luck"), SandboxError("no luck")], ids=repr
-)
-def test_box_that_does_not_start_is_the_reason(monkeypatch, error):
-    def fail(*_):
-        raise error
-
-    monkeypatch.setattr(process, "start_box", fail)
-    assert unavailable_reason("plain") == str(error)
-
-
-def test_box_that_does_not_answer_is_the_reason(monkeypatch, tmp_path):
-    (tmp_path / "__main__.py").write_text("raise SystemExit(3)")
-    monkeypatch.setattr(process, "BOX", tmp_path)
-    assert "Error: " in unavailable_reason("plain")  # the connection is closed or broken, as it comes
-
-
-def test_words_of_a_box_that_died_are_in_the_error(monkeypatch, tmp_path):
-    (tmp_path / "__main__.py").write_text("raise SystemExit('the roof is leaking')")
-    monkeypatch.setattr(process, "BOX", tmp_path)
-    with pytest.raises(SandboxUnavailable, match="it wrote: the roof is leaking"):
-        ProcessSandbox(LIMITS, num_workers=1, level="plain")
 
 
 def test_every_box_has_two_users_of_its_own():

@@ -13,11 +13,11 @@ from codegym.sandbox.process import BOX
 FRESH = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from box import warm
+from box import prewarm
 sizes = range(48, 513, 16)
 scattered = [bytes(size - 33) for size in sizes for _ in range(300)]
 del scattered[::2]
-warm.fill_pools()
+prewarm.fill_pools()
 blocks = [bytes(size - 33) for size in sizes]
 print(sum(id(block) % (1 << 14) < 4096 for block in blocks), len(blocks))
 """
@@ -26,8 +26,8 @@ WARMED = """
 import sys
 sys.path.insert(0, sys.argv[1])
 before = sorted(__builtins__.__dict__)
-from box import candidate, warm
-warm.warm_up()
+from box import candidate, prewarm
+prewarm.warm_up()
 print(sorted(vars(candidate.PROGRAM)) == sorted(vars(candidate.SCRIPT)), len(vars(candidate.PROGRAM)))
 print(sorted(__builtins__.__dict__) == before, candidate.PROGRAM is sys.modules["program"])
 """
