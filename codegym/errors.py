@@ -5,6 +5,7 @@
     ├── TaskError           a task contradicts itself
     ├── InvalidAction       an action is not one of the action space: nothing has changed, step again with a right one
     ├── LineScorerError     a line scorer did not give one finite number for each line
+    ├── ResumeError         results on disk belong to other settings, or another process is writing them
     ├── ReplayError         an episode cannot be recorded, or a file is not one of recorded episodes
     └── SandboxError        the machine failed, not the program: never a verdict, never a zero reward
         └── SandboxUnavailable   this kind of sandbox cannot work here at all; the message says what is missing
@@ -33,6 +34,10 @@ class InvalidAction(CodegymError, ValueError):
 
 class LineScorerError(CodegymError, RuntimeError):
     """A line scorer that broke its contract."""
+
+
+class ResumeError(CodegymError, ValueError):
+    """Results on disk that this run cannot continue: other settings made them, or another process writes them."""
 
 
 class ReplayError(CodegymError, ValueError):

@@ -20,6 +20,7 @@ BOX = "codegym.sandbox.box"
 # Packages and modules of codegym from the bottom to the top; each imports only itself and what is before it.
 ORDER = (
     "errors",
+    "jsonl",
     "plugins",
     "tasks",
     "syntax",
