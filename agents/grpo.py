@@ -5,8 +5,8 @@
 Several programs answer each prompt; the advantage of a program is its score minus the mean of its group, divided by the
 group's standard deviation, and stands on all of its tokens.
 
-Options: ``scale="none"`` and ``aggregation="constant"`` are Dr. GRPO (arXiv 2503.20783); ``clip_high=0.28``,
-``aggregation="token_mean"`` and ``dynamic_sampling`` are DAPO (arXiv 2503.14476).
+Options: ``scale_rewards="none"`` and ``loss_type="constant"`` are Dr. GRPO (arXiv 2503.20783); ``clip_high=0.28``,
+``loss_type="token_mean"`` and ``dynamic_sampling`` are DAPO (arXiv 2503.14476).
 
 Left out: the process-supervised form, in which each step has an advantage of its own; sampling again until the batch is
 full (with ``dynamic_sampling`` groups without differences are left out of the update, and the batch is smaller).
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from agents.common.advantages import Scale, group_advantages
 from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.losses import Aggregation, aggregate, clip_fraction, clipped_policy_loss, descend, kl
+from agents.common.losses import Aggregation, aggregate, clip_fraction, clipped_policy_loss, gradient_step, kl
 from agents.common.rollout import Rollout
 from agents.common.run import Run
 
@@ -35,11 +35,11 @@ class GRPOConfig(RunConfig):
 
     group_size: int = 8
     """Programs that answer each prompt."""
-    epochs: int = 2
+    update_epochs: int = 2
     """Passes over the programs of an iteration."""
-    scale: Scale = "std"
+    scale_rewards: Scale = "std"
     """Whether the advantages of a group are divided by its standard deviation."""
-    aggregation: Aggregation = "sequence_mean"
+    loss_type: Aggregation = "sequence_mean"
     """How the losses of tokens make one number."""
     clip_low: float = 0.2
     """How far the ratio to the sampling policy may fall below 1."""
@@ -63,19 +63,19 @@ def train(config: GRPOConfig, *, line_scorer: Any = None, tasks: Any = None, eva
     with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
         reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
-        run.keep(optimizer=optimizer)
+        run.register(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration, config.group_size)
-            advantages = group_advantages(rollout.scores, rollout.groups, config.scale)
-            said = {"groups_with_differences": share_of_mixed_groups(rollout)}
+            advantages = group_advantages(rollout.scores, rollout.groups, config.scale_rewards)
+            metrics = {"groups_with_differences": share_of_mixed_groups(rollout)}
             if config.dynamic_sampling:
                 kept = advantages != 0
                 learnt, advantages = rollout.select(kept), advantages[kept]
             else:
                 learnt = rollout
             if len(learnt.tokens):
-                said |= update(run, iteration, learnt, advantages, optimizer, reference)
-            run.log(iteration, rollout, said)
+                metrics |= update(run, iteration, learnt, advantages, optimizer, reference)
+            run.log(iteration, rollout, metrics)
     return run
 
 
@@ -91,18 +91,18 @@ def update(
     config = run.config
     assert isinstance(config, GRPOConfig)
     # the reference does not learn: what it says of these programs is the same in every epoch
-    anchor = None if reference is None else run.reference_log_probs(rollout, reference)
+    ref_log_probs = None if reference is None else run.reference_log_probs(rollout, reference)
     clipped = []
-    for epoch in range(config.epochs):
+    for epoch in range(config.update_epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
             part = rollout.select(rows)
             log_probs, _ = run.log_probs(part)
             on_tokens = advantages[rows][:, None].expand_as(log_probs)
             losses = clipped_policy_loss(log_probs, part.log_probs, on_tokens, config.clip_low, config.clip_high)
-            if anchor is not None:
-                losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
-            loss = aggregate(losses, part.mask, config.aggregation, config.max_tokens)
-            descend(optimizer, loss, run.model, config.max_grad_norm)
+            if ref_log_probs is not None:
+                losses = losses + config.kl_coef * kl(log_probs, ref_log_probs[rows])
+            loss = aggregate(losses, part.mask, config.loss_type, config.max_tokens)
+            gradient_step(optimizer, loss, run.model, config.max_grad_norm)
             clipped.append(
                 clip_fraction(log_probs.detach(), part.log_probs, part.mask, config.clip_low, config.clip_high)
             )

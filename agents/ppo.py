@@ -39,12 +39,12 @@ from agents.common.losses import (
     check_kl_placement,
     clip_fraction,
     clipped_policy_loss,
-    descend,
+    gradient_step,
     kl,
 )
-from agents.common.rollout import Rollout, penalised
+from agents.common.rollout import Rollout, add_kl_penalty
 from agents.common.run import Run
-from agents.critics.critic import Critic, ValueInit, distil, first_critic, regress, scored_programs
+from agents.critics.critic import Critic, ValueInit, distill, first_critic, fit_step, scored_programs
 from agents.critics.monte_carlo import mc_explained_variance, sampled_returns, states_of
 
 
@@ -52,7 +52,7 @@ from agents.critics.monte_carlo import mc_explained_variance, sampled_returns, s
 class PPOConfig(RunConfig):
     """Settings of PPO."""
 
-    epochs: int = 2
+    update_epochs: int = 2
     """Passes over the programs of an iteration."""
     gamma: float = 1.0
     """Discount of one token."""
@@ -64,7 +64,7 @@ class PPOConfig(RunConfig):
     """Weight of the entropy bonus."""
     kl_coef: float = 0.0
     """Weight of KL against the starting policy."""
-    kl_in: KLPlacement = "loss"
+    kl_placement: KLPlacement = "loss"
     """"loss": k3 in the loss, as in GRPO; "reward": k1 in the reward of each token, which advantages and values see, as
     in RLHF (Ziegler et al., arXiv 1909.08593)."""
     normalize_advantages: bool = False
@@ -75,35 +75,35 @@ class PPOConfig(RunConfig):
     """Passes of the critic over the programs of an iteration."""
     critic_warmup: int = 1
     """Iterations in which only the critic learns."""
-    calibrate_again: bool = False
+    recalibrate: bool = False
     """Fit the critic to the returns once more just before the policy's first update, on programs that it has not seen:
     what it has learnt by heart in the warm-up, and does not hold for others, is scaled down."""
     value_init: ValueInit = "none"
     """What the critic starts from; the line scorer that is handed over is the process reward model."""
-    distil_rollouts: int = 8
+    distill_batches: int = 8
     """Iterations' worth of programs that a "distilled" critic learns line scores from; with one it learns them by
     heart, and knows nothing of other programs."""
-    distil_epochs: int = 16
+    distill_epochs: int = 16
     """Passes over them."""
-    mc_values: int = 0
+    mc_completions: int = 0
     """Completions of a state to measure the critic by, twice in a run; 0 leaves that out."""
     mc_states: int = 64
     """States, prompts and line ends of sampled programs, to measure it at."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_kl_placement(self.kl_in)
+        check_kl_placement(self.kl_placement)
         if self.value_init not in get_args(ValueInit):
             raise ValueError(f'value_init must be "none", "weights" or "distilled", got {self.value_init!r}')
-        if min(self.distil_rollouts, self.distil_epochs) < 1:
+        if min(self.distill_batches, self.distill_epochs) < 1:
             raise ValueError(
-                f"distil_rollouts and distil_epochs must be at least 1, got {self.distil_rollouts} and "
-                f"{self.distil_epochs}"
+                f"distill_batches and distill_epochs must be at least 1, got {self.distill_batches} and "
+                f"{self.distill_epochs}"
             )
-        if self.mc_values < 0 or self.mc_values == 1 or self.mc_states < 2:
+        if self.mc_completions < 0 or self.mc_completions == 1 or self.mc_states < 2:
             raise ValueError(
-                f"mc_values={self.mc_values} with mc_states={self.mc_states}: wanted 0 completions or at least 2 (one "
-                "says nothing of its noise), and at least 2 states"
+                f"mc_completions={self.mc_completions} with mc_states={self.mc_states}: wanted 0 completions or at "
+                "least 2 (one says nothing of its noise), and at least 2 states"
             )
 
 
@@ -129,61 +129,65 @@ def train(
         reference = copy.deepcopy(run.model).eval().requires_grad_(False) if config.kl_coef else None
         actor_optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
         critic_optimizer = torch.optim.AdamW(critic.parameters(), config.critic_learning_rate, weight_decay=0.0)
-        run.keep(critic=critic, actor_optimizer=actor_optimizer, critic_optimizer=critic_optimizer)
+        run.register(critic=critic, actor_optimizer=actor_optimizer, critic_optimizer=critic_optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration)
             # the reference does not learn: what it says of these programs is the same in every epoch
-            anchor = None if reference is None else run.reference_log_probs(rollout, reference)
-            rewards = penalised(rollout, anchor, config.kl_in, config.kl_coef).rewards
+            ref_log_probs = None if reference is None else run.reference_log_probs(rollout, reference)
+            rewards = add_kl_penalty(rollout, ref_log_probs, config.kl_placement, config.kl_coef).rewards
             returns = returns_to_go(rewards, rollout.mask, config.gamma)
-            values = values_of(run, config, iteration, critic, rollout, returns)
-            said = {"explained_variance": explained_variance(values, returns, rollout.mask)}
-            if config.mc_values and iteration in (0, config.critic_warmup):
-                said["mc_explained_variance"] = measured(run, config, iteration, rollout, values)
+            values = predict_values(run, config, iteration, critic, rollout, returns)
+            metrics = {"explained_variance": explained_variance(values, returns, rollout.mask)}
+            if config.mc_completions and iteration in (0, config.critic_warmup):
+                metrics["mc_explained_variance"] = mc_value_quality(run, config, iteration, rollout, values)
             advantages = gae(rewards, values, rollout.mask, config.gamma, config.gae_lambda)
             if config.normalize_advantages:
                 advantages = whiten(advantages, rollout.mask)
             # Where all programs earned the same, advantages are nothing but the critic's errors, and Adam makes full
             # steps of however small ones: a policy that rarely passes would forget its start between two successes.
             if iteration >= config.critic_warmup and bool(returns[rollout.mask].var() > 0):
-                said |= update_policy(run, iteration, rollout, advantages, actor_optimizer, anchor)
+                metrics |= update_policy(run, iteration, rollout, advantages, actor_optimizer, ref_log_probs)
             # The targets of the critic are returns, not advantages plus values: with lambda 1 they are the same.
-            said |= update_critic(run, iteration, rollout, critic, returns, critic_optimizer)
-            run.log(iteration, rollout, said)
+            metrics |= update_critic(run, iteration, rollout, critic, returns, critic_optimizer)
+            run.log(iteration, rollout, metrics)
     return run
 
 
-def values_of(run: Run, config: PPOConfig, iteration: int, critic: Critic, rollout: Rollout, returns: Tensor) -> Tensor:
+def predict_values(
+    run: Run, config: PPOConfig, iteration: int, critic: Critic, rollout: Rollout, returns: Tensor
+) -> Tensor:
     """Values before each token, [B, T], of a critic that is distilled and calibrated first, where that is due."""
     if iteration == 0 and config.value_init == "distilled":
-        learn_scores(run, config, critic)
-    again = config.calibrate_again and iteration == config.critic_warmup
-    if iteration == 0 or critic.waiting or again:
-        critic.calibrate(on_rollout(critic.numbers, rollout, config.minibatch), returns, rollout.mask)
-    return on_rollout(critic, rollout, config.minibatch)
+        distill_scores(run, config, critic)
+    again = config.recalibrate and iteration == config.critic_warmup
+    if iteration == 0 or critic.is_uncalibrated or again:
+        critic.calibrate(
+            evaluate_in_minibatches(critic.raw_values, rollout, config.minibatch_size), returns, rollout.mask
+        )
+    return evaluate_in_minibatches(critic, rollout, config.minibatch_size)
 
 
-def learn_scores(run: Run, config: PPOConfig, critic: Critic) -> None:
+def distill_scores(run: Run, config: PPOConfig, critic: Critic) -> None:
     """Distil the line scorer into the critic, before anything is learnt from returns."""
     assert run.line_scorer is not None
-    distil(
+    distill(
         critic,
-        *scored_programs(run, run.line_scorer, config.distil_rollouts),
+        *scored_programs(run, run.line_scorer, config.distill_batches),
         generator=run.generator(0, "distil order"),
-        epochs=config.distil_epochs,
-        minibatch=config.minibatch,
+        epochs=config.distill_epochs,
+        minibatch_size=config.minibatch_size,
         learning_rate=config.critic_learning_rate,
         max_grad_norm=config.max_grad_norm,
     )
 
 
-def measured(run: Run, config: PPOConfig, iteration: int, rollout: Rollout, values: Tensor) -> float:
+def mc_value_quality(run: Run, config: PPOConfig, iteration: int, rollout: Rollout, values: Tensor) -> float:
     """Explained variance of the critic against the mean returns of many completions of some states."""
     programs, generator = run.last_steps(rollout), run.generator(iteration, "true values")
     states = states_of(rollout, programs)
     order = torch.randperm(len(states), generator=generator)[: config.mc_states]
     chosen = [states[index] for index in order.tolist()]
-    returns = sampled_returns(run, rollout, programs, chosen, config.mc_values, generator, config.gamma)
+    returns = sampled_returns(run, rollout, programs, chosen, config.mc_completions, generator, config.gamma)
     return mc_explained_variance(torch.stack([values[state.row, state.place] for state in chosen]), returns)
 
 
@@ -193,13 +197,13 @@ def update_policy(
     rollout: Rollout,
     advantages: Tensor,
     optimizer: torch.optim.Optimizer,
-    anchor: Tensor | None,
+    ref_log_probs: Tensor | None,
 ) -> dict[str, float]:
     """Some epochs of clipped gradient steps; ``anchor`` are log-probabilities under the starting policy, [B, T]."""
     config = run.config
     assert isinstance(config, PPOConfig)
     clipped = []
-    for epoch in range(config.epochs):
+    for epoch in range(config.update_epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
             part = rollout.select(rows)
             log_probs, entropy = run.log_probs(part)
@@ -207,9 +211,9 @@ def update_policy(
                 log_probs, part.log_probs, advantages[rows], config.clip_range, config.clip_range
             )
             losses = losses - config.ent_coef * entropy
-            if anchor is not None and config.kl_in == "loss":
-                losses = losses + config.kl_coef * kl(log_probs, anchor[rows])
-            descend(optimizer, aggregate(losses, part.mask), run.model, config.max_grad_norm)
+            if ref_log_probs is not None and config.kl_placement == "loss":
+                losses = losses + config.kl_coef * kl(log_probs, ref_log_probs[rows])
+            gradient_step(optimizer, aggregate(losses, part.mask), run.model, config.max_grad_norm)
             outside = clip_fraction(log_probs.detach(), part.log_probs, part.mask, config.clip_range, config.clip_range)
             clipped.append(outside)
     return {"clip_fraction": sum(clipped) / len(clipped)}
@@ -222,7 +226,7 @@ def update_critic(
     config = run.config
     assert isinstance(config, PPOConfig)
     losses = [
-        regress(critic, rollout.tokens[rows], returns[rows], rollout.mask[rows], optimizer, config.max_grad_norm)
+        fit_step(critic, rollout.tokens[rows], returns[rows], rollout.mask[rows], optimizer, config.max_grad_norm)
         for epoch in range(config.critic_epochs)
         for rows in run.minibatches(iteration, 100 + epoch, len(rollout.tokens))
     ]
@@ -230,9 +234,9 @@ def update_critic(
 
 
 @torch.no_grad()
-def on_rollout(function: Callable[[Tensor], Tensor], rollout: Rollout, minibatch: int) -> Tensor:
+def evaluate_in_minibatches(function: Callable[[Tensor], Tensor], rollout: Rollout, minibatch_size: int) -> Tensor:
     """Values of all states, [B, T], by a function from tokens to values; 0 outside the mask."""
-    values = torch.cat([function(tokens) for tokens in rollout.tokens.split(minibatch)])
+    values = torch.cat([function(tokens) for tokens in rollout.tokens.split(minibatch_size)])
     return values * rollout.mask
 
 

@@ -17,7 +17,7 @@ import torch
 from agents.common.advantages import leave_one_out
 from agents.common.cli import run_from_cli
 from agents.common.config import RunConfig
-from agents.common.losses import aggregate, descend
+from agents.common.losses import aggregate, gradient_step
 from agents.common.run import Run
 
 
@@ -40,7 +40,7 @@ def train(config: RLOOConfig, *, line_scorer: Any = None, tasks: Any = None, eva
     """
     with Run(config, line_scorer=line_scorer, tasks=tasks, eval_tasks=eval_tasks) as run:
         optimizer = torch.optim.AdamW(run.model.parameters(), config.learning_rate, weight_decay=0.0)
-        run.keep(optimizer=optimizer)
+        run.register(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration, config.group_size)
             advantages = leave_one_out(rollout.scores, rollout.groups)
@@ -49,7 +49,7 @@ def train(config: RLOOConfig, *, line_scorer: Any = None, tasks: Any = None, eva
                 part = rollout.select(rows)
                 log_probs, _ = run.log_probs(part)
                 loss = aggregate(-log_probs * advantages[rows][:, None], part.mask)
-                descend(optimizer, loss, run.model, config.max_grad_norm)
+                gradient_step(optimizer, loss, run.model, config.max_grad_norm)
                 losses.append(float(loss.detach()))
             run.log(iteration, rollout, {"policy_loss": sum(losses) / len(losses)})
     return run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agents.common.rollout import RewardPlacement
 
-_MAY_CHANGE = ("iterations", "wandb_project")
+_MAY_CHANGE = ("num_iterations", "wandb_project")
 """Settings that leave a run the same run."""
 
 
@@ -22,7 +22,7 @@ class RunConfig:
     """Folder of the run; one that holds the same run goes on."""
     tasks: str = "arithmetic"
     """Name of a procedural family or of a data set."""
-    path: Path | None = None
+    tasks_path: Path | None = None
     """File of the data set."""
     reward: str = "outcome"
     """Terms of the reward, such as "outcome + 0.5*process"."""
@@ -30,16 +30,16 @@ class RunConfig:
     """More terms, such as "psgpo", that are added with a weight that may fall."""
     shaping_iterations: int | None = None
     """The weight of ``shaping`` falls linearly from 1 in iteration 0 to 0 in this one; None: it stays 1."""
-    placement: RewardPlacement = "credit"
+    reward_placement: RewardPlacement = "credit"
     """On which tokens rewards stand: "credit", those that earned them; "stream", those at which the environment would
     have paid them step by step. Totals are equal."""
     line_scorer: str | None = None
     """Folder of a process reward model, or "fake"; an object is handed over as ``train(config, line_scorer=...)``."""
     sandbox: str = "auto"
     """Where programs run."""
-    iterations: int = 30
+    num_iterations: int = 30
     """Updates of the policy, each on programs of its own."""
-    programs: int = 256
+    batch_size: int = 256
     """Programs an iteration."""
     max_tokens: int = 128
     """Token budget of a program."""
@@ -47,11 +47,11 @@ class RunConfig:
     """Room for the prompt."""
     temperature: float = 1.0
     """Of the sampling."""
-    missing_end_penalty: float = 0.0
+    missing_eos_penalty: float = 0.0
     """Taken from a program that its budget ended."""
     learning_rate: float = 3e-4
     """Of the policy."""
-    minibatch: int = 64
+    minibatch_size: int = 64
     """Programs a gradient step."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
@@ -63,23 +63,25 @@ class RunConfig:
     """Iterations from one evaluation on the evaluation tasks to the next; 0 leaves it out. It is not learned from."""
     eval_programs: int = 256
     """Programs of an evaluation, one a task."""
-    stop_at: float | None = None
+    stop_at_pass_rate: float | None = None
     """End the run once the mean pass rate of two evaluations in a row is so high."""
     wandb_project: str | None = None
     """Log to this project of Weights & Biases too (extra ``wandb``)."""
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "programs", "minibatch", "checkpoint_every"):
+        for name in ("num_iterations", "batch_size", "minibatch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.eval_every < 0 or self.eval_programs < 1:
             raise ValueError(
                 f"eval_every={self.eval_every} and eval_programs={self.eval_programs}: wanted 0 or more, and at least 1"
             )
-        if self.stop_at is not None and not self.eval_every:
-            raise ValueError(f"stop_at={self.stop_at} looks at evaluations, and there are none: set eval_every")
-        if self.placement not in ("credit", "stream"):
-            raise ValueError(f'placement must be "credit" or "stream", got {self.placement!r}')
+        if self.stop_at_pass_rate is not None and not self.eval_every:
+            raise ValueError(
+                f"stop_at_pass_rate={self.stop_at_pass_rate} looks at evaluations, and there are none: set eval_every"
+            )
+        if self.reward_placement not in ("credit", "stream"):
+            raise ValueError(f'reward_placement must be "credit" or "stream", got {self.reward_placement!r}')
         if self.shaping_iterations is not None and (self.shaping_iterations < 1 or not self.shaping.strip()):
             raise ValueError(
                 f"shaping_iterations={self.shaping_iterations} with shaping={self.shaping!r}: wanted at least 1 "
@@ -98,7 +100,7 @@ class RunConfig:
         return f"{self.reward} + {weight!r}*({self.shaping})" if weight else self.reward
 
 
-def claim(folder: Path, config: RunConfig) -> None:
+def check_same_config(folder: Path, config: RunConfig) -> None:
     """Let a folder belong to one configuration, apart from how long to train; a setting it lacks was the default.
 
     Raises:

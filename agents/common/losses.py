@@ -81,13 +81,15 @@ def kl(log_probs: Tensor, reference_log_probs: Tensor, form: KL = "k3") -> Tenso
     return log_ratio.exp() - log_ratio - 1
 
 
-def check_kl_placement(kl_in: str) -> None:
+def check_kl_placement(kl_placement: str) -> None:
     """Raise ``ValueError`` where there is no such place for KL."""
-    if kl_in not in get_args(KLPlacement):
-        raise ValueError(f'kl_in must be "loss" or "reward", got {kl_in!r}')
+    if kl_placement not in get_args(KLPlacement):
+        raise ValueError(f'kl_placement must be "loss" or "reward", got {kl_placement!r}')
 
 
-def with_kl(rewards: Tensor, log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor, kl_coef: float) -> Tensor:
+def penalize_rewards(
+    rewards: Tensor, log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor, kl_coef: float
+) -> Tensor:
     """Rewards minus ``kl_coef`` times k1 of each chosen token, [B, T]: KL against a reference, in the reward.
 
     Args:
@@ -100,7 +102,7 @@ def with_kl(rewards: Tensor, log_probs: Tensor, reference_log_probs: Tensor, mas
     return rewards - kl_coef * kl(log_probs, reference_log_probs, "k1") * mask
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, max_grad_norm: float) -> None:
+def gradient_step(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, max_grad_norm: float) -> None:
     """Take one gradient step, the gradient scaled down to ``max_grad_norm`` where it is larger."""
     optimizer.zero_grad()
     loss.backward()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.common.losses import KLPlacement, with_kl
+from agents.common.losses import KLPlacement, penalize_rewards
 from agents.generation.generate import Completions, Sampling, generate
 from codegym.envs.batch import StepResult
 from codegym.envs.vector import CodeVectorEnv
@@ -64,7 +64,7 @@ def collect(
     generator: torch.Generator,
     *,
     allowed: Tensor | None = None,
-    missing_end_penalty: float = 0.0,
+    missing_eos_penalty: float = 0.0,
     placement: RewardPlacement = "credit",
 ) -> Rollout:
     """Write a program in every slot and wait for all verdicts; judging begins as soon as a program has ended.
@@ -76,7 +76,7 @@ def collect(
         seeds: of the slots; equal seeds draw equal tasks and make a group.
         generator: for the tokens.
         allowed: bool [V], tokens that may be chosen; None for all.
-        missing_end_penalty: taken from the last token of a program that its budget ended.
+        missing_eos_penalty: taken from the last token of a program that its budget ended.
         placement: which tokens rewards stand on.
     """
     observation, _ = envs.reset(seed=list(seeds))
@@ -85,20 +85,22 @@ def collect(
     eos = envs.batch.tokenizer.eos_token_id
     completions = generate(model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.write)
     outcomes = envs.outcomes()
-    earned = earnings(envs, outcomes, placement)
-    return _padded(prompts, completions, outcomes, earned, seeds, missing_end_penalty)
+    earned = token_rewards(envs, outcomes, placement)
+    return _padded(prompts, completions, outcomes, earned, seeds, missing_eos_penalty)
 
 
-def earnings(
+def token_rewards(
     envs: CodeVectorEnv, outcomes: Sequence[StepResult], placement: RewardPlacement
 ) -> list[NDArray[np.float64]]:
     """Reward of each token of the completion in every slot, at least [num_tokens] each; all have ended."""
     if placement == "credit":
         return [outcome.info["credit"] for outcome in outcomes]
-    return [paid(envs.batch.reward, ledger.last) for ledger in envs.batch.ledgers if ledger.last is not None]
+    return [
+        streamed_rewards(envs.batch.reward, ledger.last) for ledger in envs.batch.ledgers if ledger.last is not None
+    ]
 
 
-def paid(reward: Reward, last: Step) -> NDArray[np.float64]:
+def streamed_rewards(reward: Reward, last: Step) -> NDArray[np.float64]:
     """What the environment would have paid at each token of a completion, [num_tokens], had it been written so.
 
     A causal term is paid where a line closes, what is known only at the end on the last token.
@@ -115,7 +117,7 @@ def _padded(
     outcomes: Sequence[StepResult],
     earned: Sequence[NDArray[np.float64]],
     seeds: Sequence[int],
-    missing_end_penalty: float,
+    missing_eos_penalty: float,
 ) -> Rollout:
     """Prompts, completions and what they earned, in rows of one length; without what could not be judged."""
     shape = len(prompts), max(map(len, prompts)) + completions.tokens.shape[1]
@@ -130,7 +132,7 @@ def _padded(
         log_probs[row, span] = completions.log_probs[row, :count]
         rewards[row, span] = torch.from_numpy(earned[row][:count]).float()
         if not completions.ended_by_eos[row]:
-            rewards[row, start + count - 1] -= missing_end_penalty
+            rewards[row, start + count - 1] -= missing_eos_penalty
     valid = torch.tensor([bool(outcome.info["reward_valid"]) for outcome in outcomes])
     groups = torch.from_numpy(np.unique(np.asarray(seeds), return_inverse=True)[1])
     passed = torch.tensor([bool(outcome.info["is_success"]) for outcome in outcomes])
@@ -139,18 +141,23 @@ def _padded(
     return everything.select(valid)
 
 
-def penalised(rollout: Rollout, anchor: Tensor | None, kl_in: KLPlacement, kl_coef: float) -> Rollout:
+def add_kl_penalty(
+    rollout: Rollout, ref_log_probs: Tensor | None, kl_placement: KLPlacement, kl_coef: float
+) -> Rollout:
     """The rollout with KL against the starting policy in its rewards, where it belongs there.
 
     Args:
         rollout: what the policy wrote.
-        anchor: log-probabilities of the chosen tokens under the starting policy, [B, T]; None: nothing is to be paid.
-        kl_in: whether KL stands in the reward or in the loss.
+        ref_log_probs: log-probabilities of the chosen tokens under the starting policy, [B, T]; None adds
+            nothing.
+        kl_placement: whether KL stands in the reward or in the loss.
         kl_coef: weight of KL.
     """
-    if anchor is None or kl_in == "loss":
+    if ref_log_probs is None or kl_placement == "loss":
         return rollout
-    return replace(rollout, rewards=with_kl(rollout.rewards, rollout.log_probs, anchor, rollout.mask, kl_coef))
+    return replace(
+        rollout, rewards=penalize_rewards(rollout.rewards, rollout.log_probs, ref_log_probs, rollout.mask, kl_coef)
+    )
 
 
 def log_probs_of(

@@ -19,7 +19,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from agents.common.config import RunConfig, claim
+from agents.common.config import RunConfig, check_same_config
 from agents.common.evaluate import sample_verdicts
 from agents.common.log import Log
 from agents.common.rollout import Rollout, collect, log_probs_of
@@ -53,19 +53,19 @@ class Run:
     ) -> None:
         self.config = config
         self.folder = config.out
-        claim(self.folder, config)
+        check_same_config(self.folder, config)
         self.policy = Policy.load(config.policy)
         self.model = self.policy.model
         self.allowed = None if bool(self.policy.allowed.all()) else self.policy.allowed
         self.sampling = Sampling(config.max_tokens, config.temperature)
-        self.tasks = make_task_source(config.tasks if tasks is None else tasks, config.path)
+        self.tasks = make_task_source(config.tasks if tasks is None else tasks, config.tasks_path)
         self.eval_tasks = self.tasks if eval_tasks is None else make_task_source(eval_tasks)
         self.judge: Any = make_judge(config.sandbox, Limits())
         scorer = config.line_scorer if line_scorer is None else line_scorer
         self.line_scorer = Settings(line_scorer=scorer).make_line_scorer()
         self.reward = config.reward_at(0)
         """Of the environments, with the weight that shaping has now."""
-        self.envs = self.make_envs(self.reward, config.programs)
+        self.envs = self.make_envs(self.reward, config.batch_size)
         self._kept: dict[str, Any] = {"policy": self.model}
         self._first = 0
         self._done = 0
@@ -106,7 +106,7 @@ class Run:
         if self._log is not None:
             self._log.close()
 
-    def keep(self, **parts: Any) -> None:
+    def register(self, **parts: Any) -> None:
         """Have modules and optimisers in the checkpoints, and set them to the last one where there is one."""
         self._kept |= parts
         file = self.folder / "checkpoint.pt"
@@ -121,9 +121,9 @@ class Run:
         """The iterations that are left, with a progress bar; a checkpoint now and then, and at the end."""
         self._log = Log(self.folder, self._first, self.config.wandb_project, asdict(self.config))
         columns = (TextColumn(self.folder.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[said]}"), transient=True) as self._progress:
-            self._bar = self._progress.add_task("", total=self.config.iterations, completed=self._first, said="")
-            while self._done < self.config.iterations and not self._has_arrived():
+        with Progress(*columns, TextColumn("{task.fields[status]}"), transient=True) as self._progress:
+            self._bar = self._progress.add_task("", total=self.config.num_iterations, completed=self._first, status="")
+            while self._done < self.config.num_iterations and not self._has_arrived():
                 yield self._done
                 self._done += 1
                 self._progress.advance(self._bar)
@@ -134,11 +134,11 @@ class Run:
         self.policy.save(self.folder / "policy")
 
     def _has_arrived(self) -> bool:
-        """Whether the last two evaluations were as good as ``stop_at``."""
-        if self.config.stop_at is None:
+        """Whether the last two evaluations were as good as ``stop_at_pass_rate``."""
+        if self.config.stop_at_pass_rate is None:
             return False
         last = [row["eval_pass_rate"] for row in self.metrics() if "eval_pass_rate" in row][-2:]
-        return len(last) == 2 and sum(last) / 2 >= self.config.stop_at
+        return len(last) == 2 and sum(last) / 2 >= self.config.stop_at_pass_rate
 
     def _save(self) -> None:
         state = {name: part.state_dict() for name, part in self._kept.items()} | {"iteration": self._done}
@@ -157,7 +157,7 @@ class Run:
         Raises:
             SandboxError: the machine could judge none of the sampled programs.
         """
-        count = self.config.programs
+        count = self.config.batch_size
         if count % group_size:
             raise ValueError(f"programs={count} is not a multiple of the group size {group_size}")
         seeds = [derive_seed(self.config.seed, "task", iteration, group) for group in range(count // group_size)]
@@ -169,8 +169,8 @@ class Run:
             [seed for seed in seeds for _ in range(group_size)],
             self.generator(iteration, "tokens"),
             allowed=self.allowed,
-            missing_end_penalty=self.config.missing_end_penalty,
-            placement=self.config.placement,
+            missing_eos_penalty=self.config.missing_eos_penalty,
+            placement=self.config.reward_placement,
         )
         if not len(rollout.tokens) and not greedy:  # for the greedy ones there is a substitute
             raise self._nothing_judged(iteration)
@@ -180,14 +180,14 @@ class Run:
         """Have environments with this reward: new ones, since theirs is fixed; tasks, judge and sandbox stay open."""
         if reward != self.reward:
             self.envs.close()
-            self.envs, self.reward = self.make_envs(reward, self.config.programs), reward
+            self.envs, self.reward = self.make_envs(reward, self.config.batch_size), reward
 
     def _nothing_judged(self, iteration: int) -> SandboxError:
         episode = self.envs.batch.dynamics.episodes[0]
         assert episode is not None
         assert episode.verdict is not None
         return SandboxError(
-            f"none of the {self.config.programs} programs of iteration {iteration} could be judged (the first one: "
+            f"none of the {self.config.batch_size} programs of iteration {iteration} could be judged (the first one: "
             f"{episode.verdict.exception()}), so there is nothing to learn from. See to the sandbox "
             f"{self.config.sandbox!r}; the same command then goes on from iteration {self._saved} in {self.folder}"
         )
@@ -205,19 +205,19 @@ class Run:
     @torch.no_grad()
     def reference_log_probs(self, rollout: Rollout, reference: nn.Module) -> Tensor:
         """Log-probability of each chosen token under a policy that does not learn, [B, T]."""
-        rows = torch.arange(len(rollout.tokens)).split(self.config.minibatch)
+        rows = torch.arange(len(rollout.tokens)).split(self.config.minibatch_size)
         return torch.cat([self.log_probs(rollout.select(part), reference)[0] for part in rows])
 
     def minibatches(self, iteration: int, epoch: int, count: int) -> Iterator[Tensor]:
         """Indices of programs, shuffled, in minibatches."""
         order = torch.randperm(count, generator=self.generator(iteration, f"order {epoch}"))
-        yield from order.split(self.config.minibatch)
+        yield from order.split(self.config.minibatch_size)
 
     def log(self, iteration: int, rollout: Rollout, numbers: Mapping[str, float]) -> None:
         """Log what an iteration came to; numbers that are not finite are left out."""
         row = {
             "iteration": iteration,
-            "programs": (iteration + 1) * self.config.programs,
+            "programs": (iteration + 1) * self.config.batch_size,
             "pass_rate": float(rollout.passed.float().mean()),
             "reward": float(rollout.scores.mean()),
             "finished": float(rollout.finished.float().mean()),
@@ -229,7 +229,7 @@ class Run:
         }
         assert self._log is not None
         self._log.write(row)
-        self._progress.update(self._bar, said=f"pass rate {row['pass_rate']:.3f}, reward {row['reward']:.3f}")
+        self._progress.update(self._bar, status=f"pass rate {row['pass_rate']:.3f}, reward {row['reward']:.3f}")
 
     def _evaluation(self, iteration: int) -> dict[str, float]:
         """The pass rate on the evaluation tasks, where one is due; each evaluation has tasks of its own."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.common.losses import aggregate, descend, value_loss
+from agents.common.losses import aggregate, gradient_step, value_loss
 from agents.common.rollout import Rollout, collect
 from agents.common.run import Run
 from codegym.judge import FakeJudge
@@ -35,7 +35,7 @@ class Critic(nn.Module):
 
     scale: Tensor
     shift: Tensor
-    waiting: Tensor
+    is_uncalibrated: Tensor
     """True while there was nothing to calibrate by: the value of every state is ``shift`` then."""
 
     def __init__(self, body: nn.Module) -> None:
@@ -43,20 +43,20 @@ class Critic(nn.Module):
         self.body = body
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
-        self.register_buffer("waiting", torch.tensor(False))
+        self.register_buffer("is_uncalibrated", torch.tensor(False))
 
-    def numbers(self, tokens: Tensor) -> Tensor:
+    def raw_values(self, tokens: Tensor) -> Tensor:
         """What the body says before each token, [B, T]; before the first one 0."""
-        numbers = self.body(tokens[:, :-1])
-        return torch.cat([torch.zeros_like(numbers[:, :1]), numbers], 1)
+        raw_values = self.body(tokens[:, :-1])
+        return torch.cat([torch.zeros_like(raw_values[:, :1]), raw_values], 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Value of the state before each token, [B, T]; that before the first one is 0."""
-        values = torch.where(self.waiting, self.shift, self.scale * self.numbers(tokens) + self.shift)
+        values = torch.where(self.is_uncalibrated, self.shift, self.scale * self.raw_values(tokens) + self.shift)
         return torch.cat([torch.zeros_like(values[:, :1]), values[:, 1:]], 1)
 
     @torch.no_grad()
-    def calibrate(self, numbers: Tensor, returns: Tensor, mask: Tensor) -> None:
+    def calibrate(self, raw_values: Tensor, returns: Tensor, mask: Tensor) -> None:
         """Fit scale and shift so that values meet returns in the least-squares sense, on masked entries of [B, T].
 
         A process reward model is optimistic (best of K) and of another range than returns; a plain copy of it makes
@@ -65,20 +65,20 @@ class Critic(nn.Module):
         again. With a scale of 0 it would never learn.
 
         Args:
-            numbers: of the body, [B, T].
+            raw_values: of the body, [B, T].
             returns: [B, T].
             mask: [B, T] bool.
         """
-        x, y = numbers[mask].double(), returns[mask].double()
+        x, y = raw_values[mask].double(), returns[mask].double()
         variance = x.var(unbiased=False)
         # numbers that are all alike, as those of a zero head, can only be shifted
         slope = ((x - x.mean()) * (y - y.mean())).mean() / variance if variance > 1e-12 else torch.ones(())
-        self.waiting.copy_((y.var(unbiased=False) <= 1e-12) | (slope <= 0))
-        self.scale.copy_(torch.ones(()) if self.waiting else slope)
-        self.shift.copy_(y.mean() if self.waiting else y.mean() - slope * x.mean())
+        self.is_uncalibrated.copy_((y.var(unbiased=False) <= 1e-12) | (slope <= 0))
+        self.scale.copy_(torch.ones(()) if self.is_uncalibrated else slope)
+        self.shift.copy_(y.mean() if self.is_uncalibrated else y.mean() - slope * x.mean())
 
 
-class Body(nn.Module):
+class ValueNetwork(nn.Module):
     """A causal trunk with a linear head that says 0 at first."""
 
     def __init__(self, trunk: nn.Module, width: int) -> None:
@@ -90,14 +90,14 @@ class Body(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """A number after every token, [B, T]."""
-        numbers: Tensor = self.head(self.trunk(input_ids=tokens, use_cache=False).last_hidden_state)[..., 0]
-        return numbers
+        raw_values: Tensor = self.head(self.trunk(input_ids=tokens, use_cache=False).last_hidden_state)[..., 0]
+        return raw_values
 
 
 def critic_of(model: Any) -> Critic:
     """Make a critic whose trunk is a copy of the policy's; of one with LoRA the matrices are trained there too."""
     whole = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return Critic(Body(copy.deepcopy(whole.base_model), whole.config.hidden_size))
+    return Critic(ValueNetwork(copy.deepcopy(whole.base_model), whole.config.hidden_size))
 
 
 def first_critic(run: Run, value_init: ValueInit, critic: Critic | None) -> Critic:
@@ -129,9 +129,9 @@ def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Te
         num_rollouts: how many.
     """
     config, parts = run.config, []
-    envs = run.make_envs("outcome", config.programs, FakeJudge())
+    envs = run.make_envs("outcome", config.batch_size, FakeJudge())
     for number in range(num_rollouts):
-        seeds = [derive_seed(config.seed, "distil", number, slot) for slot in range(config.programs)]
+        seeds = [derive_seed(config.seed, "distil", number, slot) for slot in range(config.batch_size)]
         generator = run.generator(number, "distil")
         rollout = collect(envs, run.model, run.sampling, seeds, generator, allowed=run.allowed)
         programs = [ledger.last for ledger in envs.batch.ledgers if ledger.last is not None]
@@ -172,7 +172,7 @@ def _request(row: int, last: Step) -> ScoreRequest:
     return ScoreRequest(last.task, tuple(line.text for line in last.lines), code, row)
 
 
-def distil(
+def distill(
     critic: Critic,
     tokens: Tensor,
     targets: Tensor,
@@ -180,7 +180,7 @@ def distil(
     *,
     generator: torch.Generator,
     epochs: int = 16,
-    minibatch: int = 64,
+    minibatch_size: int = 64,
     learning_rate: float = 1e-3,
     max_grad_norm: float = 1.0,
 ) -> float:
@@ -193,19 +193,19 @@ def distil(
         mask: [B, T] bool, where there is one.
         generator: of the order of programs.
         epochs: passes over the programs.
-        minibatch: programs a gradient step.
+        minibatch_size: programs a gradient step.
         learning_rate: of AdamW.
         max_grad_norm: gradients are scaled down to it.
     """
     optimizer = torch.optim.AdamW(critic.parameters(), learning_rate, weight_decay=0.0)
     losses = [0.0]
     for _ in range(epochs):
-        order = torch.randperm(len(tokens), generator=generator).split(minibatch)
-        losses = [regress(critic, tokens[rows], targets[rows], mask[rows], optimizer, max_grad_norm) for rows in order]
+        order = torch.randperm(len(tokens), generator=generator).split(minibatch_size)
+        losses = [fit_step(critic, tokens[rows], targets[rows], mask[rows], optimizer, max_grad_norm) for rows in order]
     return sum(losses) / len(losses)
 
 
-def regress(
+def fit_step(
     critic: Critic,
     tokens: Tensor,
     targets: Tensor,
@@ -216,5 +216,5 @@ def regress(
     """Take one gradient step of a critic's values towards targets, all [B, T]; gives the loss before it."""
     values = critic(tokens)
     loss = aggregate(value_loss(values, targets, values), mask)
-    descend(optimizer, loss, critic, max_grad_norm)
+    gradient_step(optimizer, loss, critic, max_grad_norm)
     return float(loss.detach())

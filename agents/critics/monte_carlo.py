@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.common.rollout import Rollout, earnings
+from agents.common.rollout import Rollout, token_rewards
 from agents.common.run import Run
 from agents.generation.generate import generate
 from codegym.envs.batch import StepResult
@@ -79,10 +79,10 @@ def sampled_returns(
             before = rollout.tokens[state.row, state.place - state.written : state.place].tolist()
             envs.write(slot, [*before, *tokens])
         outcomes = envs.outcomes()
-        earned = earnings(envs, outcomes, run.config.placement)
+        earned = token_rewards(envs, outcomes, run.config.reward_placement)
     finally:
         envs.close()
-    penalty = run.config.missing_end_penalty
+    penalty = run.config.missing_eos_penalty
     returns = [_to_go(*each, penalty, gamma) for each in zip(repeated, outcomes, earned, strict=True)]
     return torch.tensor(returns, dtype=torch.float64).reshape(len(states), count)
 
@@ -95,7 +95,7 @@ def _completions(
     budgets = [run.config.max_tokens - state.written for state in states]
     limit = getattr(run.model.config, "max_position_embeddings", None)
     eos = run.policy.tokenizer.eos_token_id
-    for batch in _batches(list(map(len, prefixes)), budgets, run.config.programs, limit):
+    for batch in _batches(list(map(len, prefixes)), budgets, run.config.batch_size, limit):
         sampling = replace(run.sampling, max_tokens=max(budgets[index] for index in batch))
         rows = [prefixes[index] for index in batch]
         written = generate(run.model, rows, eos, sampling, generator=generator, allowed=run.allowed)

@@ -34,15 +34,15 @@ def test_the_curve_is_a_picture(tmp_path) -> None:
 
 
 def test_a_run_from_the_shell_leaves_its_curve(start, tmp_path, monkeypatch, capsys) -> None:
-    options = ["--policy", str(start), "--out", str(tmp_path / "run"), "--sandbox", "fake", "--iterations", "2"]
-    monkeypatch.setattr(sys, "argv", ["agents.rloo", *options, "--programs", "8", "--max-tokens", "8"])
+    options = ["--policy", str(start), "--out", str(tmp_path / "run"), "--sandbox", "fake", "--num-iterations", "2"]
+    monkeypatch.setattr(sys, "argv", ["agents.rloo", *options, "--batch-size", "8", "--max-tokens", "8"])
     cli.run_from_cli(rloo.RLOOConfig, rloo.train, "what it is")
     assert "pass_rate" in capsys.readouterr().out
     assert (tmp_path / "run" / "curve.png").is_file()
 
 
 def test_without_matplotlib_a_run_says_what_is_missing(start, tmp_path, monkeypatch, capsys) -> None:
-    config = rloo.RLOOConfig(policy=start, out=tmp_path, sandbox="fake", iterations=1, programs=8, max_tokens=8)
+    config = rloo.RLOOConfig(policy=start, out=tmp_path, sandbox="fake", num_iterations=1, batch_size=8, max_tokens=8)
     run = rloo.train(config)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it were not installed
     cli.show(run, Console())

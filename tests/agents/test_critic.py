@@ -10,7 +10,7 @@ from torch import nn
 from agents import ppo
 from agents.common.rollout import Rollout
 from agents.common.run import Run
-from agents.critics.critic import Critic, critic_of, distil, first_critic, scored_programs, scores_before
+from agents.critics.critic import Critic, critic_of, distill, first_critic, scored_programs, scores_before
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import Task
 from codegym.scorers import FakeLineScorer
@@ -42,7 +42,7 @@ def start(tmp_path_factory):
 
 
 def make_config(start, out, **changes):
-    common = {"sandbox": "fake", "programs": 16, "max_tokens": 6, "max_prompt_tokens": 4, "iterations": 1}
+    common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 6, "max_prompt_tokens": 4, "num_iterations": 1}
     return ppo.PPOConfig(policy=start, out=out, **(common | changes))
 
 
@@ -62,12 +62,12 @@ def test_values_that_are_all_alike_are_only_shifted() -> None:
 @pytest.mark.parametrize("returns", [[0.25, 0.25], [1.0, 0.0]], ids=["all alike", "falling"])
 def test_a_critic_waits_while_there_is_nothing_to_calibrate_by(returns) -> None:
     critic, tokens, mask = Critic(nn.Identity()), torch.tensor([[0.0, 1.0, 9.0]]), torch.tensor([[False, True, True]])
-    assert critic.numbers(tokens).tolist() == [[0, 0, 1]]
-    critic.calibrate(critic.numbers(tokens), torch.tensor([[0.0, *returns]]), mask)
+    assert critic.raw_values(tokens).tolist() == [[0, 0, 1]]
+    critic.calibrate(critic.raw_values(tokens), torch.tensor([[0.0, *returns]]), mask)
     mean = sum(returns) / 2
-    assert critic.waiting and critic(tokens).tolist() == [[0, mean, mean]]
-    critic.calibrate(critic.numbers(tokens), torch.tensor([[0.0, 0.0, 2.0]]), mask)
-    assert not critic.waiting and critic(tokens).tolist() == [[0, 0, 2]]  # the body was not forgotten
+    assert critic.is_uncalibrated and critic(tokens).tolist() == [[0, mean, mean]]
+    critic.calibrate(critic.raw_values(tokens), torch.tensor([[0.0, 0.0, 2.0]]), mask)
+    assert not critic.is_uncalibrated and critic(tokens).tolist() == [[0, 0, 2]]  # the body was not forgotten
 
 
 def test_a_token_has_the_score_of_the_last_line_before_it_or_else_of_the_first() -> None:
@@ -83,14 +83,19 @@ def test_a_token_has_the_score_of_the_last_line_before_it_or_else_of_the_first()
 
 def test_a_distilled_critic_says_what_the_scorer_says(start, tmp_path) -> None:
     with Run(make_config(start, tmp_path), tasks=TASK) as run:
-        run.keep()
+        run.register()
         tokens, scores, known = scored_programs(run, Table(), 2)
         assert tokens.shape == scores.shape == known.shape
         assert len(tokens) == 2 * 16
         critic = critic_of(run.model)
         error = ((critic(tokens) - scores)[known] ** 2).mean()
-        options = {"generator": torch.Generator().manual_seed(0), "epochs": 60, "minibatch": 8, "learning_rate": 3e-3}
-        distil(critic, tokens, scores, known, **options)
+        options = {
+            "generator": torch.Generator().manual_seed(0),
+            "epochs": 60,
+            "minibatch_size": 8,
+            "learning_rate": 3e-3,
+        }
+        distill(critic, tokens, scores, known, **options)
         # not all of it: before the first line has ended nobody knows its score
         assert ((critic(tokens) - scores)[known] ** 2).mean() < 0.3 * error
 
@@ -101,7 +106,7 @@ def test_programs_to_distil_from_are_not_run(start, tmp_path) -> None:
             raise AssertionError("asked to judge")
 
     with Run(make_config(start, tmp_path, sandbox=Nobody()), tasks=TASK) as run:
-        run.keep()
+        run.register()
         tokens, _, known = scored_programs(run, Table(), 1)
     assert known.any()
     assert len(tokens) == 16
@@ -124,7 +129,7 @@ def test_a_critic_can_start_from_the_weights_of_a_model(start, tmp_path) -> None
 
 
 @pytest.mark.parametrize(
-    ("changes", "options", "said"),
+    ("changes", "options", "message"),
     [
         ({"value_init": "weights"}, {}, "needs a process reward model: pass line_scorer="),
         (
@@ -136,6 +141,6 @@ def test_a_critic_can_start_from_the_weights_of_a_model(start, tmp_path) -> None
         ({"value_init": "prm"}, {}, 'must be "none", "weights" or "distilled", got \'prm\''),
     ],
 )
-def test_contradictory_starts_of_the_critic_are_refused(changes, options, said, start, tmp_path) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_contradictory_starts_of_the_critic_are_refused(changes, options, message, start, tmp_path) -> None:
+    with pytest.raises(ValueError, match=message):
         ppo.train(make_config(start, tmp_path, **changes), tasks=TASK, **options)

@@ -26,7 +26,7 @@ AGENTS = {
 OPTIONS = {  # apart from these, the defaults
     "ppo": {"learning_rate": 3e-3},
     "grpo": {"learning_rate": 3e-3, "group_size": 64},
-    "rloo": {"learning_rate": 5e-3, "group_size": 32, "minibatch": 32},
+    "rloo": {"learning_rate": 5e-3, "group_size": 32, "minibatch_size": 32},
     "reinforce": {"learning_rate": 1e-2},
     "reinforce_pp": {"learning_rate": 3e-3},
 }
@@ -44,13 +44,13 @@ def start(tmp_path_factory):
 
 def make_config(name, start, out, **changes):
     config_type, _ = AGENTS[name]
-    common = {"reward": "coderl", "sandbox": "process", "programs": 128, "max_tokens": 4, "max_prompt_tokens": 4}
+    common = {"reward": "coderl", "sandbox": "process", "batch_size": 128, "max_tokens": 4, "max_prompt_tokens": 4}
     return config_type(policy=start, out=out, **(common | OPTIONS[name] | changes))
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_agent_solves_the_toy_task(name, start, tmp_path) -> None:
-    run = AGENTS[name][1](make_config(name, start, tmp_path / "run", iterations=40), tasks=TASK)
+    run = AGENTS[name][1](make_config(name, start, tmp_path / "run", num_iterations=40), tasks=TASK)
     first, *_, last = run.metrics()
     assert first["pass_rate"] < 0.1
     assert last["pass_rate"] > 0.7
@@ -60,7 +60,7 @@ def test_agent_solves_the_toy_task(name, start, tmp_path) -> None:
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(name, start, tmp_path, kill_at) -> None:
     train = AGENTS[name][1]
-    config = make_config(name, start, tmp_path / "whole", iterations=5, programs=64, checkpoint_every=2)
+    config = make_config(name, start, tmp_path / "whole", num_iterations=5, batch_size=64, checkpoint_every=2)
     whole = train(config, tasks=TASK)
 
     config = replace(config, out=tmp_path / "killed")
@@ -72,12 +72,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(name, start, tmp_path,
 
 
 def test_a_folder_with_another_run_is_not_overwritten(start, tmp_path) -> None:
-    config = make_config("ppo", start, tmp_path, iterations=1, programs=8)
+    config = make_config("ppo", start, tmp_path, num_iterations=1, batch_size=8)
     ppo.train(config, tasks=TASK)
     with pytest.raises(ValueError, match=r"holds another run \(gae_lambda was 1.0, now 0.9\)"):
         ppo.train(replace(config, gae_lambda=0.9), tasks=TASK)
     assert json.loads((tmp_path / "config.json").read_text())["gae_lambda"] == 1.0
-    assert len(ppo.train(replace(config, iterations=3), tasks=TASK).metrics()) == 3  # to go on for longer is fine
+    assert len(ppo.train(replace(config, num_iterations=3), tasks=TASK).metrics()) == 3  # to go on for longer is fine
 
 
 def test_programs_that_the_machine_could_not_judge_teach_nothing(start, tmp_path) -> None:
@@ -90,16 +90,16 @@ def test_programs_that_the_machine_could_not_judge_teach_nothing(start, tmp_path
             self.count += 1
             return BROKEN if self.count % 2 else RIGHT
 
-    config = make_config("rloo", start, tmp_path, iterations=1, programs=8, group_size=4, sandbox=Broken())
+    config = make_config("rloo", start, tmp_path, num_iterations=1, batch_size=8, group_size=4, sandbox=Broken())
     run = rloo.train(config, tasks=TASK)
     assert run.metrics()[0]["invalid"] == 4
     assert run.metrics()[0]["pass_rate"] == 1.0  # of those that were judged
 
 
 def test_the_greedy_baseline_is_the_score_of_the_greedy_program(start, tmp_path) -> None:
-    config = make_config("reinforce", start, tmp_path, programs=8, baseline="greedy")
+    config = make_config("reinforce", start, tmp_path, batch_size=8, baseline="greedy")
     with Run(config, tasks=TASK) as run:
-        run.keep()
+        run.register()
         rollout = run.collect(0)
         greedy = run.collect(0, greedy=True)
         assert len(greedy.scores.unique()) == 1  # one task, one greedy program
@@ -107,8 +107,8 @@ def test_the_greedy_baseline_is_the_score_of_the_greedy_program(start, tmp_path)
 
 
 def test_before_it_learns_a_policy_is_its_own_reference(start, tmp_path) -> None:
-    with Run(make_config("ppo", start, tmp_path, programs=8, minibatch=3), tasks=TASK) as run:
-        run.keep()
+    with Run(make_config("ppo", start, tmp_path, batch_size=8, minibatch_size=3), tasks=TASK) as run:
+        run.register()
         rollout = run.collect(0)
         torch.testing.assert_close(run.reference_log_probs(rollout, run.model), rollout.log_probs, atol=1e-5, rtol=0)
 
@@ -116,25 +116,25 @@ def test_before_it_learns_a_policy_is_its_own_reference(start, tmp_path) -> None
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("ppo", {"kl_in": "loss"}),
-        ("ppo", {"kl_in": "reward"}),
+        ("ppo", {"kl_placement": "loss"}),
+        ("ppo", {"kl_placement": "reward"}),
         ("grpo", {}),
-        ("reinforce", {"kl_in": "loss"}),
-        ("reinforce", {"kl_in": "reward"}),
-        ("reinforce_pp", {"kl_in": "loss"}),
-        ("reinforce_pp", {"kl_in": "reward"}),
+        ("reinforce", {"kl_placement": "loss"}),
+        ("reinforce", {"kl_placement": "reward"}),
+        ("reinforce_pp", {"kl_placement": "loss"}),
+        ("reinforce_pp", {"kl_placement": "reward"}),
     ],
 )
 def test_a_divergence_that_costs_much_keeps_the_policy_where_it_was(name, options, start, tmp_path) -> None:
     moved = {}
     for kl_coef in (0.0, 100.0):
         config = make_config(
-            name, start, tmp_path / str(kl_coef), iterations=6, programs=64, kl_coef=kl_coef, **options
+            name, start, tmp_path / str(kl_coef), num_iterations=6, batch_size=64, kl_coef=kl_coef, **options
         )
         run = AGENTS[name][1](config, tasks=TASK)
         pairs = zip(run.model.parameters(), Policy.load(start).model.parameters(), strict=True)
         with Run(replace(config, out=tmp_path / f"{kl_coef} measured"), tasks=TASK) as fresh:
-            fresh.keep()
+            fresh.register()
             rollout = fresh.collect(0)
             moved[kl_coef] = float(kl(rollout.log_probs, fresh.reference_log_probs(rollout, run.model)).sum())
         assert any(not torch.equal(one, other) for one, other in pairs)

@@ -11,10 +11,10 @@ from agents.common.losses import (
     check_kl_placement,
     clip_fraction,
     clipped_policy_loss,
-    descend,
+    gradient_step,
     kl,
+    penalize_rewards,
     value_loss,
-    with_kl,
 )
 
 MASK = torch.tensor([[True, True, True], [True, False, False]])
@@ -77,8 +77,8 @@ def test_divergence_in_the_reward_worked_out_by_hand() -> None:
     log_probs, reference = row(0.0, math.log(0.5), math.log(0.25)), row(-9.0, math.log(0.25), math.log(0.5))
     # k1 is log 2 where the policy is twice as sure as the reference and -log 2 where it is half as sure
     expected = row(0.0, -0.1 * math.log(2), 1 + 0.1 * math.log(2))
-    torch.testing.assert_close(with_kl(rewards, log_probs, reference, mask, 0.1), expected)
-    with pytest.raises(ValueError, match='kl_in must be "loss" or "reward", got \'rewards\''):
+    torch.testing.assert_close(penalize_rewards(rewards, log_probs, reference, mask, 0.1), expected)
+    with pytest.raises(ValueError, match='kl_placement must be "loss" or "reward", got \'rewards\''):
         check_kl_placement("rewards")
 
 
@@ -94,5 +94,5 @@ def test_a_step_goes_down_the_gradient_no_further_than_its_norm_allows() -> None
     module = nn.Linear(1, 1, bias=False)
     nn.init.constant_(module.weight, 1.0)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    descend(optimizer, module(torch.tensor([[100.0]])).sum(), module, max_grad_norm=1.0)  # a gradient of 100
+    gradient_step(optimizer, module(torch.tensor([[100.0]])).sum(), module, max_grad_norm=1.0)  # a gradient of 100
     assert module.weight.item() == pytest.approx(0.9)

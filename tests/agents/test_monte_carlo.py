@@ -41,7 +41,7 @@ def start(tmp_path_factory):
 
 
 def make_config(start, out, **changes):
-    common = {"sandbox": "fake", "programs": 16, "max_tokens": 4, "max_prompt_tokens": 4, "iterations": 3}
+    common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 4, "max_prompt_tokens": 4, "num_iterations": 3}
     return ppo.PPOConfig(policy=start, out=out, **(common | changes))
 
 
@@ -109,7 +109,7 @@ def test_completions_begin_with_what_was_written_and_keep_to_the_budget(start, t
             return super().submit(task, completion)
 
     with Run(make_config(start, tmp_path, sandbox=Watched()), tasks=TASK) as run:
-        run.keep()
+        run.register()
         rollout = run.collect(0)
         programs = run.last_steps(rollout)
         longest = int(rollout.mask.sum(1).argmax())
@@ -127,9 +127,9 @@ def test_completions_begin_with_what_was_written_and_keep_to_the_budget(start, t
 
 
 def test_returns_of_a_dense_reward_count_from_the_state_on(start, tmp_path) -> None:
-    config = make_config(start, tmp_path, sandbox=Even(), reward="length", programs=8)
+    config = make_config(start, tmp_path, sandbox=Even(), reward="length", batch_size=8)
     with Run(config, tasks=TASK) as run:
-        run.keep()
+        run.register()
         rollout = run.collect(0)
         row = int(rollout.mask.sum(1).argmax())  # of four tokens, each of which costs 1/4 in the reward "length"
         states = [State(row, 4, 3), State(row, 1, 0)]
@@ -140,7 +140,7 @@ def test_returns_of_a_dense_reward_count_from_the_state_on(start, tmp_path) -> N
 
 def test_what_the_machine_cannot_judge_is_not_a_number(start, tmp_path) -> None:
     with Run(make_config(start, tmp_path, sandbox=Even(most=3)), tasks=TASK) as run:
-        run.keep()
+        run.register()
         rollout = run.collect(0)
         states = states_of(rollout, run.last_steps(rollout))[:4]
         returns = sampled_returns(run, rollout, run.last_steps(rollout), states, 8, torch.Generator().manual_seed(0))
@@ -156,7 +156,7 @@ def test_batches_fit_into_the_positions_of_the_model() -> None:
 
 
 def test_the_critic_is_measured_at_its_start_and_before_the_first_update_of_the_policy(start, tmp_path) -> None:
-    config = make_config(start, tmp_path / "measured", sandbox=Even(), critic_warmup=1, mc_values=8, mc_states=16)
+    config = make_config(start, tmp_path / "measured", sandbox=Even(), critic_warmup=1, mc_completions=8, mc_states=16)
     run = ppo.train(config, tasks=TASK)
     assert ["mc_explained_variance" in row for row in run.metrics()] == [True, True, False]
     config = make_config(start, tmp_path / "not", sandbox=Even(), critic_warmup=1)
@@ -166,14 +166,14 @@ def test_the_critic_is_measured_at_its_start_and_before_the_first_update_of_the_
 
 
 def test_one_completion_says_nothing_of_its_noise(start, tmp_path) -> None:
-    with pytest.raises(ValueError, match="mc_values=1 with mc_states=64: wanted 0 completions or at least 2"):
-        make_config(start, tmp_path, mc_values=1)
+    with pytest.raises(ValueError, match="mc_completions=1 with mc_states=64: wanted 0 completions or at least 2"):
+        make_config(start, tmp_path, mc_completions=1)
 
 
 def test_a_critic_that_is_calibrated_again_is_no_worse_than_a_constant(start, tmp_path) -> None:
     rows = {}
     for again in (False, True):
-        options = {"critic_warmup": 2, "critic_epochs": 30, "critic_learning_rate": 1e-2, "calibrate_again": again}
+        options = {"critic_warmup": 2, "critic_epochs": 30, "critic_learning_rate": 1e-2, "recalibrate": again}
         config = make_config(start, tmp_path / str(again), sandbox=Even(), **options)
         rows[again] = ppo.train(config, tasks=TASK).metrics()
     assert rows[True][:2] == rows[False][:2]

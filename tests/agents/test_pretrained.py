@@ -166,9 +166,9 @@ def trained(base, rows, tmp_path_factory) -> Trained:
         path=rows,
         reward="outcome + 0.5*process",
         sandbox="process",
-        iterations=3,  # in the first one only the critic learns
-        programs=16,
-        minibatch=8,
+        num_iterations=3,  # in the first one only the critic learns
+        batch_size=16,
+        minibatch_size=8,
         max_tokens=48,
         max_prompt_tokens=512,
     )

@@ -12,7 +12,7 @@ import torch
 from helpers.make_steps import make_last
 
 from agents import grpo, ppo, reinforce, reinforce_pp, rloo
-from agents.common.rollout import paid
+from agents.common.rollout import streamed_rewards
 from agents.common.run import Run
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import CallCheck, SandboxError, Task
@@ -49,7 +49,7 @@ def start(tmp_path_factory):
 
 
 def make_config(start, out, name="ppo", **changes):
-    common = {"sandbox": "fake", "programs": 16, "max_tokens": 6, "max_prompt_tokens": 4, "iterations": 4}
+    common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 6, "max_prompt_tokens": 4, "num_iterations": 4}
     return AGENTS[name][0](policy=start, out=out, **({"reward": "pass_ratio"} | common | changes))
 
 
@@ -96,7 +96,7 @@ def test_shaping_without_an_end_is_a_part_of_the_reward(start, tmp_path) -> None
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
 def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, start, tmp_path, kill_at) -> None:
     train = AGENTS[name][1]
-    options = {"iterations": 6, "checkpoint_every": 2, "shaping": "psgpo", "shaping_iterations": 5}
+    options = {"num_iterations": 6, "checkpoint_every": 2, "shaping": "psgpo", "shaping_iterations": 5}
     config = make_config(start, tmp_path / "whole", name, line_scorer="fake", **options)
     whole = train(config, tasks=TASK)
     config = replace(config, out=tmp_path / "killed")
@@ -122,16 +122,22 @@ def test_an_end_of_shaping_wants_shaping(changes, start, tmp_path) -> None:
 def test_streamed_rewards_stand_where_they_are_paid() -> None:
     last = make_last(("x = 1\n", 0.5), ("y = 2\n", -1.0))  # two tokens a line, then the end-of-sequence token
     # process pays each score where its line closes; psgpo .025 / 2 times their sum, and outcome 1, at the end
-    assert paid(parse_reward("outcome + process + psgpo"), last).tolist() == [0, 0.5, 0, -1, 1 - 0.025 / 2 * 0.5]
+    assert streamed_rewards(parse_reward("outcome + process + psgpo"), last).tolist() == [
+        0,
+        0.5,
+        0,
+        -1,
+        1 - 0.025 / 2 * 0.5,
+    ]
 
 
 def test_streamed_rewards_are_those_of_an_environment_step_by_step(start, tmp_path) -> None:
     reward = "pass_ratio + process + psgpo - length + 2*finished"
     rollouts = {}
     for placement in ("credit", "stream"):
-        config = make_config(start, tmp_path / placement, reward=reward, line_scorer="fake", placement=placement)
+        config = make_config(start, tmp_path / placement, reward=reward, line_scorer="fake", reward_placement=placement)
         with Run(config, tasks=TASK) as run:
-            run.keep()
+            run.register()
             rollouts[placement] = run.collect(0)
     torch.testing.assert_close(rollouts["credit"].scores, rollouts["stream"].scores)
     assert not torch.equal(rollouts["credit"].rewards, rollouts["stream"].rewards)
@@ -167,26 +173,26 @@ def test_a_machine_that_judges_nothing_ends_the_run_and_says_how_to_go_on(start,
 
     for name in AGENTS:
         config = make_config(start, tmp_path / name, name, sandbox=Dying(32), checkpoint_every=1)
-        said = (
+        message = (
             r"none of the 16 programs of iteration 2 .*no space left.* the same command then goes on from iteration 2"
         )
-        with pytest.raises(SandboxError, match=said):
+        with pytest.raises(SandboxError, match=message):
             AGENTS[name][1](config, tasks=TASK)
         run = AGENTS[name][1](replace(config, sandbox=Dying(float("inf"))), tasks=TASK)
         assert [row["iteration"] for row in run.metrics()] == [0, 1, 2, 3]
 
 
 def test_a_folder_from_before_there_was_a_setting_goes_on_with_its_default(start, tmp_path) -> None:
-    config = make_config(start, tmp_path, iterations=1)
+    config = make_config(start, tmp_path, num_iterations=1)
     ppo.train(config, tasks=TASK)
     file = tmp_path / "config.json"
     known = json.loads(file.read_text())
-    del known["placement"]
+    del known["reward_placement"]
     file.write_text(json.dumps(known))
-    assert len(ppo.train(replace(config, iterations=2), tasks=TASK).metrics()) == 2
+    assert len(ppo.train(replace(config, num_iterations=2), tasks=TASK).metrics()) == 2
     file.write_text(json.dumps(known))
-    with pytest.raises(ValueError, match="placement was 'credit', now 'stream'"):
-        ppo.train(replace(config, placement="stream"), tasks=TASK)
+    with pytest.raises(ValueError, match="reward_placement was 'credit', now 'stream'"):
+        ppo.train(replace(config, reward_placement="stream"), tasks=TASK)
 
 
 # --- the line scorer --------------------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ def test_a_folder_from_before_there_was_a_setting_goes_on_with_its_default(start
 
 def test_a_process_reward_model_is_named_by_its_folder(start, tmp_path):
     ProcessRewardModel.from_policy(start).save(tmp_path / "prm")
-    config = make_config(start, tmp_path / "run", reward="process", line_scorer=str(tmp_path / "prm"), iterations=1)
+    config = make_config(start, tmp_path / "run", reward="process", line_scorer=str(tmp_path / "prm"), num_iterations=1)
     run = ppo.train(config, tasks=[TASK])
     assert isinstance(run.line_scorer, ProcessRewardModel)
     assert run.metrics()[0]["reward"] == 0.0  # it has learned nothing yet: every line has the score 0

@@ -36,7 +36,7 @@ def start(tmp_path_factory):
 
 
 def train(start, out, sandbox="fake", **changes):
-    common = {"programs": 8, "max_tokens": 4, "max_prompt_tokens": 4, "iterations": 4, "reward": "pass_ratio"}
+    common = {"batch_size": 8, "max_tokens": 4, "max_prompt_tokens": 4, "num_iterations": 4, "reward": "pass_ratio"}
     config = ppo.PPOConfig(policy=start, out=out, sandbox=sandbox, **(common | changes))
     return ppo.train(config, tasks=[TRAIN], eval_tasks=[EVAL])
 
@@ -52,7 +52,7 @@ def test_smallest_use(start, tmp_path):
 
 def test_evaluations_have_tasks_of_their_own(start, tmp_path):
     judge = Listening(FakeJudge())
-    train(start, tmp_path, sandbox=judge, iterations=1, eval_every=1, eval_programs=3)
+    train(start, tmp_path, sandbox=judge, num_iterations=1, eval_every=1, eval_programs=3)
     assert (judge.asked.count("go"), judge.asked.count("stop")) == (8, 3)
 
 
@@ -63,16 +63,16 @@ def test_evaluations_leave_no_trace_in_what_is_learned(start, tmp_path):
 
 
 def test_a_run_ends_when_two_evaluations_are_good_enough_and_stays_so(start, tmp_path):
-    settings = {"eval_every": 1, "eval_programs": 4, "stop_at": 0.0, "iterations": 9}
+    settings = {"eval_every": 1, "eval_programs": 4, "stop_at_pass_rate": 0.0, "num_iterations": 9}
     assert evaluated(train(start, tmp_path, **settings)) == [0, 1]
     assert (tmp_path / "policy").is_dir()
     assert evaluated(train(start, tmp_path, **settings)) == [0, 1]  # it has arrived: there is nothing to go on with
-    assert len(evaluated(train(start, tmp_path / "never", **settings | {"stop_at": 1.1}))) == 9
+    assert len(evaluated(train(start, tmp_path / "never", **settings | {"stop_at_pass_rate": 1.1}))) == 9
 
 
 def test_settings_that_contradict_each_other_are_refused(start, tmp_path):
-    with pytest.raises(ValueError, match=r"stop_at=0.5 looks at evaluations, and there are none: set eval_every"):
-        train(start, tmp_path, stop_at=0.5)
+    with pytest.raises(ValueError, match=r"stop_at_pass_rate=0.5 looks at evaluations, and there are none"):
+        train(start, tmp_path, stop_at_pass_rate=0.5)
     with pytest.raises(ValueError, match="eval_programs=0"):
         train(start, tmp_path, eval_programs=0)
 
@@ -93,7 +93,7 @@ class PassesAtFirst:
 
 def test_a_policy_is_left_alone_where_all_programs_earned_the_same(start, tmp_path):
     # the critic has learned in the first iteration, its warm-up; what it says later would move the policy
-    run = train(start, tmp_path, sandbox=PassesAtFirst(), reward="outcome", iterations=3, critic_learning_rate=0.01)
+    run = train(start, tmp_path, sandbox=PassesAtFirst(), reward="outcome", num_iterations=3, critic_learning_rate=0.01)
     assert [row["pass_rate"] for row in run.metrics()] == [0.5, 0.0, 0.0]
     before = Policy.load(start)
     assert all(torch.equal(*pair) for pair in zip(before.model.parameters(), run.model.parameters(), strict=True))

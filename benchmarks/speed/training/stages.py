@@ -31,7 +31,7 @@ PLACES: tuple[tuple[Any, str, str], ...] = (
     (CodeVectorEnv, "write", "environment"),
     (CodeVectorEnv, "outcomes", "environment"),
     (ProcessRewardModel, "score", "scoring"),
-    (ppo, "values_of", "scoring"),
+    (ppo, "predict_values", "scoring"),
     (Run, "reference_log_probs", "scoring"),
     (ppo, "update_policy", "policy update"),
     (ppo, "update_critic", "critic update"),
