@@ -122,7 +122,7 @@ class Evaluation:
 def score_samples(results: Iterable[tuple[str, str]], ks: Iterable[int] = DEFAULT_KS) -> Evaluation:
     """Count task ids and statuses, one pair a sample, and score them.
 
-    >>> tally([("a", "passed"), ("a", "timeout"), ("b", "passed"), ("b", "passed")]).scores
+    >>> score_samples([("a", "passed"), ("a", "timeout"), ("b", "passed"), ("b", "passed")]).scores
     (Score(k=1, value=0.75, low=0.5, high=1.0),)
     """
     statuses: Counter[str] = Counter()

@@ -3,7 +3,7 @@ r"""Kinds of lines: which physical lines of a program earn or lose, and which ar
 A line is decided from the program up to its end, and what came before is held in a ``LexerState`` of bounded size, so
 that a line costs what it is long, whatever stands above it:
 
-    >>> kind, state = line_kind("total = sum(\n", START)
+    >>> kind, state = line_kind("total = sum(\n", INITIAL_STATE)
     >>> kind.value, state.open
     ('continuation', ('(',))
     >>> line_kind("    values)\n", state)

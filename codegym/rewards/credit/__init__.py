@@ -1,0 +1,1 @@
+"""Which tokens earn a reward: masks and spans."""
