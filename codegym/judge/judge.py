@@ -10,18 +10,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
 
 from codegym.judge.base import Verdict
+from codegym.judge.futures import Steps, new_future, run_steps
 from codegym.judge.meaning import count_line_breaks, ran_out_of_wall_time, read_verdict, wants_next_check
 from codegym.sandbox.base import AssertJob, CallJob, Execution, Limits, Request, Run, Sandbox, ScriptJob
 from codegym.sandbox.box.plain_codec import encode
 from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
-
-T = TypeVar("T")
 
 
 class Judge:
@@ -59,7 +58,7 @@ class Judge:
         self.stop_at_first_failure = stop_at_first_failure
         self.trace_lines = trace_lines
         self.cache_size = cache_size
-        self._verdicts: OrderedDict[object, Future[Verdict]] = OrderedDict()
+        self._verdicts: OrderedDict[bytes | None, Future[Verdict]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, task: Task, completion: str) -> Verdict:
@@ -81,30 +80,42 @@ class Judge:
         return [future.result() for future in futures]
 
     def submit(self, task: Task, completion: str) -> Future[Verdict]:
-        """Start judging; the future holds a verdict or a ``SandboxError``."""
+        """Start judging; the future holds a verdict or a ``SandboxError``.
+
+        Args:
+            task: Task with the checks.
+            completion: Program without the task's preamble.
+
+        Raises:
+            ValueError: The sandbox refuses these limits.
+        """
         request = self._request(task, completion)
-        if not self.cache_size:
-            return self._run(task, request)
-        key = _digest(task, request)
+        key = _digest(task, request) if self.cache_size else None
         with self._lock:
             if (known := self._verdicts.get(key)) is not None:
                 self._verdicts.move_to_end(key)
                 return known
-            future = _uncancellable()
-            self._verdicts[key] = future
+            verdict: Future[Verdict] = new_future()
+            self._remember(key, verdict)
+        forget = partial(self._forget, key)
+        steps = self._judge(task, request)
+        try:
+            first = next(steps)
+        except Exception as error:  # other callers may already wait for this future
+            forget()
+            verdict.set_exception(error)
+            raise
+        run_steps(steps, first, verdict, on_error=forget)
+        return verdict
+
+    def _remember(self, key: bytes | None, verdict: Future[Verdict]) -> None:
+        if key is not None:
+            self._verdicts[key] = verdict
             if len(self._verdicts) > self.cache_size:
                 self._verdicts.popitem(last=False)
-        try:
-            running = self._run(task, request)
-        except Exception as error:  # the sandbox does not take it; others may wait for the same already
-            self._forget(key)
-            future.set_exception(error)
-            raise
-        _chain(running, future, lambda: self._forget(key))
-        return future
 
-    def _forget(self, key: object) -> None:
-        """A failure of the machine is no verdict: the next time the program runs again."""
+    def _forget(self, key: bytes | None) -> None:
+        """Drop a failure of the machine, which is no verdict, so that the program runs again the next time."""
         with self._lock:
             self._verdicts.pop(key, None)
 
@@ -122,46 +133,25 @@ class Judge:
         attributes = bool(task.metadata.get("uses_candidate_types"))
         return AssertJob(task.examiner, sources, task.exports, attributes, self.stop_at_first_failure)
 
-    def _run(self, task: Task, request: Request, alone: bool = False) -> Future[Verdict]:
-        verdict = _uncancellable()
+    def _judge(self, task: Task, request: Request) -> Steps[Verdict]:
+        """Run the program, once more with the sandbox to itself if it ran out of wall time, and read the verdict."""
+        execution = yield from self._execute(task, request)
+        if ran_out_of_wall_time(execution, request.limits):
+            execution = yield from self._execute(task, request, exclusive=True)
+        return read_verdict(task, request, execution, self.stop_at_first_failure)
 
-        def finish(execution: Execution) -> None:
-            if not alone and ran_out_of_wall_time(execution, request.limits):
-                _chain(self._run(task, request, alone=True), verdict)
-            else:
-                verdict.set_result(read_verdict(task, request, execution, self.stop_at_first_failure))
-
-        self._execute(task, request, alone, _guarded(finish, verdict), verdict)
-        return verdict
-
-    def _execute(
-        self, task: Task, request: Request, alone: bool, finish: Callable[[Execution], None], verdict: Future[Verdict]
-    ) -> None:
-        """Have the sandbox run it; a script that stops at its first failure goes one check at a time."""
-        job = request.job
-        if not (self.stop_at_first_failure and isinstance(job, ScriptJob)):
-            _then(self.sandbox.submit(request, alone=alone), finish, verdict)
-            return
-
-        def submit(number: int) -> Future[Execution]:
-            return self.sandbox.submit(replace(request, job=ScriptJob((job.stdins[number],))), alone=alone)
-
-        def go_on(sofar: tuple[Run, ...], future: Future[Execution]) -> None:
-            while True:
-                execution = future.result()
-                runs = sofar + execution.runs
-                if not wants_next_check(task, execution, runs):
-                    finish(replace(execution, runs=runs))
-                    return
-                sofar, future = runs, submit(len(runs))
-                if not future.done():  # a loop, since a sandbox may answer at once, as often as there are checks
-                    follow(sofar, future)
-                    return
-
-        def follow(sofar: tuple[Run, ...], future: Future[Execution]) -> None:
-            future.add_done_callback(_guarded(lambda done: go_on(sofar, done), verdict))
-
-        follow((), submit(0))
+    def _execute(self, task: Task, request: Request, exclusive: bool = False) -> Steps[Execution]:
+        """Have the sandbox run the program; a script that stops at its first failure runs one check at a time."""
+        if not (self.stop_at_first_failure and isinstance(request.job, ScriptJob)):
+            return (yield self.sandbox.submit(request, exclusive=exclusive))
+        execution, runs = Execution(), tuple[Run, ...]()
+        for stdin in request.job.stdins:
+            one_check = replace(request, job=ScriptJob((stdin,)))
+            execution = yield self.sandbox.submit(one_check, exclusive=exclusive)
+            runs += execution.runs
+            if not wants_next_check(task, execution, runs):
+                break
+        return replace(execution, runs=runs)
 
 
 def _digest(task: Task, request: Request) -> bytes:
@@ -170,45 +160,3 @@ def _digest(task: Task, request: Request) -> bytes:
     fields = [getattr(record, name) for record in (request.job, request.limits) for name in record.__slots__]
     parts = [request.source, request.first_line, type(request.job).__name__, fields, expected, task.comparison]
     return hashlib.blake2b(encode(parts), digest_size=16).digest()
-
-
-def _uncancellable() -> Future[Verdict]:
-    """A future that one of those who wait for it cannot cancel for the others."""
-    future: Future[Verdict] = Future()
-    future.set_running_or_notify_cancel()
-    return future
-
-
-def _guarded(action: Callable[[T], None], verdict: Future[Verdict]) -> Callable[[T], None]:
-    """Whatever fails while a verdict is read belongs on its future, not into the worker that calls back."""
-
-    def guarded(argument: T) -> None:
-        try:
-            action(argument)
-        except Exception as error:
-            verdict.set_exception(error)
-
-    return guarded
-
-
-def _then(future: Future[Execution], action: Callable[[Execution], None], verdict: Future[Verdict]) -> None:
-    def done(finished: Future[Execution]) -> None:
-        if (error := finished.exception()) is not None:
-            verdict.set_exception(error)
-        else:
-            action(finished.result())
-
-    future.add_done_callback(done)
-
-
-def _chain(source: Future[Verdict], target: Future[Verdict], on_error: Callable[[], None] = lambda: None) -> None:
-    """Give ``target`` what ``source`` gets."""
-
-    def done(finished: Future[Verdict]) -> None:
-        if (error := finished.exception()) is not None:
-            on_error()
-            target.set_exception(error)
-        else:
-            target.set_result(finished.result())
-
-    source.add_done_callback(done)

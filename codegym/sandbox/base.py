@@ -143,7 +143,7 @@ class Sandbox(Protocol):
     def num_workers(self) -> int:
         """Programs that run at the same time."""
 
-    def submit(self, request: Request, *, alone: bool = False) -> Future[Execution]:
+    def submit(self, request: Request, *, exclusive: bool = False) -> Future[Execution]:
         """Queue ``request``; ``alone`` waits until nothing else runs in this sandbox and lets nothing else start."""
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class FakeSandbox:
     answer: Callable[[Request], Execution] = field(default=lambda request: Execution())
     num_workers: int = 1
 
-    def submit(self, request: Request, *, alone: bool = False) -> Future[Execution]:
+    def submit(self, request: Request, *, exclusive: bool = False) -> Future[Execution]:
         """Call ``answer`` at once; what it raises is on the future."""
         future: Future[Execution] = Future()
         try:

@@ -38,11 +38,11 @@ class BoxRequest(NamedTuple):
     request: Request
     cold: bool = False
     """Have the program compiled in its own process."""
-    ahead: bool = True
+    prefetch: bool = True
     """Let the tests put their questions together."""
 
 
-class Diverged(Exception):
+class PrefetchMismatch(Exception):
     """The program has to run again, with ``ahead`` off: its tests asked it for something else than was foreseen."""
 
 
@@ -61,20 +61,20 @@ class Box:
         self._closing = threading.Lock()
         self._known_tests: dict[AssertJob, int] = {}
         self.num_served = 0
-        self.next_look = 0
+        self.next_health_check = 0
 
-    def send(self, *orders: BoxRequest) -> None:
+    def send(self, *requests: BoxRequest) -> None:
         """Write requests; those that are sent together the box prepares together."""
         messages = [
-            pack(_header(order) | self._job_fields(order), order.request.source.encode("utf-8", "surrogatepass"))
-            for order in orders
+            pack(_header(each) | self._job_fields(each), each.request.source.encode("utf-8", "surrogatepass"))
+            for each in requests
         ]
-        self._be_patient(orders[0].request)
+        self._set_timeout(requests[0].request)
         self._stream.send(*messages)
 
     def receive(self, number: int, request: Request) -> Execution:
         """Wait for the execution of the oldest request that was sent."""
-        self._be_patient(request)
+        self._set_timeout(request)
         try:
             execution = _read_execution(request, self._receive(number))
         except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -109,14 +109,14 @@ class Box:
             self._stream.socket.close()
         self._kill()
 
-    def _be_patient(self, request: Request) -> None:
+    def _set_timeout(self, request: Request) -> None:
         """How long the box may be silent; said only where it changes, since each time is a call of the system."""
-        patience = request.limits.wall_seconds + GRACE_SECONDS
-        if self._stream.socket.gettimeout() != patience:
-            self._stream.socket.settimeout(patience)
+        timeout = request.limits.wall_seconds + GRACE_SECONDS
+        if self._stream.socket.gettimeout() != timeout:
+            self._stream.socket.settimeout(timeout)
 
-    def _job_fields(self, order: BoxRequest) -> dict[str, Any]:
-        job = order.request.job
+    def _job_fields(self, box_request: BoxRequest) -> dict[str, Any]:
+        job = box_request.request.job
         if isinstance(job, ScriptJob):
             return {"kind": "script", "stdins": job.stdins}
         if isinstance(job, CallJob):
@@ -124,11 +124,11 @@ class Box:
             return {"kind": "calls", "function": job.function, "calls": calls}
         tests, text = self._tests(job)
         return {
-            "kind": "examination",
+            "kind": "asserts",
             "tests": tests,
             "text": text,
             "attributes": job.attributes,
-            "ahead": order.ahead,
+            "prefetch": box_request.prefetch,
             "stop": job.stop_at_first_failure,
         }
 
@@ -151,11 +151,11 @@ class Box:
         return messages
 
 
-def _header(order: BoxRequest) -> dict[str, Any]:
-    request, limits = order.request, order.request.limits
+def _header(box_request: BoxRequest) -> dict[str, Any]:
+    request, limits = box_request.request, box_request.request.limits
     return {
-        "id": order.number,
-        "cold": order.cold,
+        "id": box_request.number,
+        "cold": box_request.cold,
         "trace": request.trace_lines,
         "first_line": request.first_line,
         "cpu": limits.cpu_seconds,
@@ -171,7 +171,7 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
     """What the messages of the box say.
 
     Raises:
-        Diverged: the program has to run again.
+        PrefetchMismatch: the program has to run again.
     """
     if (syntax := messages[0][0].get("syntax")) is not None:
         return Execution(syntax_error=_failure(syntax))
@@ -184,9 +184,9 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
         runs.append(run)
         outcomes = _call_outcomes(request, events)
     if isinstance(request.job, AssertJob):
-        if messages[0][0]["diverged"]:
-            raise Diverged
-        outcomes = tuple([_HELD if each is True else _examined(each) for each in messages[0][0]["outcomes"]])
+        if messages[0][0]["prefetch_mismatch"]:
+            raise PrefetchMismatch
+        outcomes = tuple([_HELD if each is True else _examined(each) for each in messages[0][0]["results"]])
     return Execution(runs=tuple(runs), outcomes=outcomes)
 
 

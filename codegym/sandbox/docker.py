@@ -156,7 +156,7 @@ def engine() -> Iterator[docker.DockerClient]:
     if not address.startswith("unix://"):
         raise SandboxUnavailable(f"DOCKER_HOST is {address}: the engine must be on this host (unix://...)")
     try:
-        _knock(address)
+        _check_socket(address)
         # by its address: from_env would follow a context of the command line, which may lead to another machine
         client = docker.DockerClient(address, timeout=60)
     except (docker.errors.DockerException, OSError) as error:
@@ -172,7 +172,7 @@ def engine() -> Iterator[docker.DockerClient]:
         client.close()
 
 
-def _knock(address: str) -> None:
+def _check_socket(address: str) -> None:
     """Connect to the engine and hang up, or raise ``OSError``: the SDK loses its open socket where nothing listens."""
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.settimeout(60)

@@ -170,10 +170,10 @@ def remove_nameless_images(client: docker.DockerClient) -> list[str]:
 def _from_registry(client: docker.DockerClient, base: str | None, progress: Progress) -> str:
     name = base or f"python:{_PYTHON}-slim"
     if not _exists(client, name):
-        with _patience(client, _PROBE_SECONDS):  # a registry that drops packets would hold us for minutes
+        with _timeout(client, _PROBE_SECONDS):  # a registry that drops packets would hold us for minutes
             client.api.inspect_distribution(name)
         progress(f"pulling {name}")
-        with _patience(client, _SILENCE_SECONDS):
+        with _timeout(client, _SILENCE_SECONDS):
             client.images.pull(name)
     return name
 
@@ -351,7 +351,7 @@ def _exists(client: docker.DockerClient, name: str) -> bool:
 
 
 @contextmanager
-def _patience(client: docker.DockerClient, seconds: int) -> Iterator[None]:
+def _timeout(client: docker.DockerClient, seconds: int) -> Iterator[None]:
     """Let the client wait ``seconds`` for a sign of life; most of its methods take no time limit of their own."""
     before, client.api.timeout = client.api.timeout, seconds
     try:

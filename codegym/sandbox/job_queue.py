@@ -19,7 +19,7 @@ MAX_IN_FLIGHT = 2 * BATCH
 """Requests that a box has in hand at most: some wait in its socket while it works."""
 SMALL_BYTES = 8192
 """Larger requests are not sent together: they could fill the socket while the box waits to answer."""
-STUCK_SECONDS = 0.1
+STEAL_SECONDS = 0.1
 """What waits longer than this behind another program is run by a worker that has nothing to do."""
 
 
@@ -29,7 +29,7 @@ class Job:
 
     number: int
     request: Request
-    alone: bool = False
+    exclusive: bool = False
     """Nothing else may run in the pool."""
     future: Future[Execution] = field(default_factory=Future)
     attempts: int = 0
@@ -39,21 +39,22 @@ class Job:
     """A box failed that had it in hand, so that it has the next one for itself."""
     is_duplicated: bool = False
     """Two workers have it."""
-    ahead: bool = True
+    prefetch: bool = True
+    """Its tests may send their questions together."""
 
     def __post_init__(self) -> None:
         self.future.set_running_or_notify_cancel()  # one that was cancelled could take no result
         self._is_small = _num_bytes(self.request) < SMALL_BYTES
 
     @property
-    def order(self) -> BoxRequest:
+    def box_request(self) -> BoxRequest:
         """What a box gets."""
-        return BoxRequest(self.number, self.request, cold=self.attempts > 0, ahead=self.ahead)
+        return BoxRequest(self.number, self.request, cold=self.attempts > 0, prefetch=self.prefetch)
 
     @property
     def can_share(self) -> bool:
         """Whether it may be in a box with others."""
-        return self._is_small and not (self.alone or self.retry_alone)
+        return self._is_small and not (self.exclusive or self.retry_alone)
 
     def finish(self, execution: Execution) -> None:
         """Set the result; where two workers have it the first one counts."""
@@ -84,9 +85,9 @@ class Worker:
     since: float = 0.0
     """When the oldest job became the oldest."""
 
-    def stuck(self) -> Job | None:
+    def stealable(self) -> Job | None:
         """The last job, where it has waited behind another one for long and nobody has taken it over."""
-        if len(self.jobs) < 2 or time.monotonic() - self.since < STUCK_SECONDS:
+        if len(self.jobs) < 2 or time.monotonic() - self.since < STEAL_SECONDS:
             return None
         return next((job for job in [*self.jobs][:0:-1] if not job.is_duplicated), None)
 
@@ -94,14 +95,14 @@ class Worker:
 class JobQueue:
     """Jobs for the workers. A job that wants to be alone starts when nothing runs, and nothing starts beside it."""
 
-    def __init__(self, hands: list[Worker]) -> None:
+    def __init__(self, workers: list[Worker]) -> None:
         self.closed = False
-        self._hands = hands
+        self._workers = workers
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
-        self._waiting_alone: deque[Job] = deque()
+        self._waiting_exclusive: deque[Job] = deque()
         self._num_running = 0
-        self._exclusive = False
+        self._runs_exclusive = False
 
     def put(self, job: Job, first: bool = False) -> None:
         """Add a job, at the front where it was already begun; fails it where the sandbox is closed."""
@@ -109,7 +110,7 @@ class JobQueue:
             if self.closed:
                 job.fail(SandboxError("the sandbox is closed"))
                 return
-            queue = self._waiting_alone if job.alone else self._waiting
+            queue = self._waiting_exclusive if job.exclusive else self._waiting
             (queue.appendleft if first else queue.append)(job)
             self._changed.notify()
 
@@ -117,10 +118,10 @@ class JobQueue:
         """The next job, with as many others that it may share a box with; none when the queue is closed."""
         with self._changed:
             while not self.closed:
-                if (job := self._next() or self._stuck()) is not None:
+                if (job := self._next() or self._steal()) is not None:
                     self._num_running += 1
                     return [job] + (self._some(most - 1) if job.can_share else [])
-                self._changed.wait(STUCK_SECONDS if self._num_running else None)
+                self._changed.wait(STEAL_SECONDS if self._num_running else None)
         return []
 
     def take_more(self, most: int) -> list[Job]:
@@ -129,27 +130,27 @@ class JobQueue:
             return self._some(most)
 
     def _next(self) -> Job | None:
-        if self._exclusive:
+        if self._runs_exclusive:
             return None
-        if self._waiting_alone:
-            self._exclusive = self._num_running == 0
-            return self._waiting_alone.popleft() if self._exclusive else None
+        if self._waiting_exclusive:
+            self._runs_exclusive = self._num_running == 0
+            return self._waiting_exclusive.popleft() if self._runs_exclusive else None
         return self._waiting.popleft() if self._waiting else None
 
     def _some(self, most: int) -> list[Job]:
         """Sociable jobs from the front, at most half of this worker's share of what waits."""
         jobs: list[Job] = []
-        share = 0 if self._exclusive or self._waiting_alone else len(self._waiting) // (2 * len(self._hands))
+        share = 0 if self._runs_exclusive or self._waiting_exclusive else len(self._waiting) // (2 * len(self._workers))
         while len(jobs) < min(most, share) and self._waiting[0].can_share:
             jobs.append(self._waiting.popleft())
         self._num_running += len(jobs)
         return jobs
 
-    def _stuck(self) -> Job | None:
+    def _steal(self) -> Job | None:
         """One that waits in another box behind a long program; it stays there too, and the first to end counts."""
-        if self._exclusive or self._waiting_alone:
+        if self._runs_exclusive or self._waiting_exclusive:
             return None
-        job = next((job for hand in self._hands if (job := hand.stuck()) is not None), None)
+        job = next((job for worker in self._workers if (job := worker.stealable()) is not None), None)
         if job is not None:
             job.is_duplicated = True
         return job
@@ -158,16 +159,16 @@ class JobQueue:
         """The job no longer runs."""
         with self._changed:
             self._num_running -= 1
-            if job.alone:
-                self._exclusive = False
-            if self._waiting_alone or job.alone:
+            if job.exclusive:
+                self._runs_exclusive = False
+            if self._waiting_exclusive or job.exclusive:
                 self._changed.notify_all()
 
     def drain(self) -> list[Job]:
         """Take out everything that waits."""
         with self._changed:
-            jobs = [*self._waiting_alone, *self._waiting]
-            self._waiting_alone.clear()
+            jobs = [*self._waiting_exclusive, *self._waiting]
+            self._waiting_exclusive.clear()
             self._waiting.clear()
             return jobs
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.base import Execution, ExitReason, Limits, Request, Run
 from codegym.sandbox.box.protocol import BATCH
-from codegym.sandbox.connection import Box, Diverged
+from codegym.sandbox.connection import Box, PrefetchMismatch
 from codegym.sandbox.job_queue import MAX_IN_FLIGHT, Job, JobQueue, Worker
 
 MAX_ATTEMPTS = 3
@@ -40,28 +40,28 @@ class Pool:
         self.limits = limits
         self._launch = launch
         self._recycle_after = recycle_after
-        self._first_look = min(PROBE_EVERY, recycle_after)
+        self._first_health_check = min(PROBE_EVERY, recycle_after)
         """How many programs a fresh box serves before it is looked at."""
-        hands = [Worker() for _ in range(num_workers)]
-        self._queue = JobQueue(hands)
+        workers = [Worker() for _ in range(num_workers)]
+        self._queue = JobQueue(workers)
         self._numbers = itertools.count()
         self._boxes: set[Box] = set()
         self._boxes_lock = threading.Lock()
         self._closing = threading.Event()
         self._is_down = False
         try:
-            hands[0].box = self._launch_probed()
+            workers[0].box = self._launch_probed()
         except (OSError, SandboxError) as error:
             raise SandboxUnavailable(str(error)) from error
         self._threads = [
-            threading.Thread(target=self._work, args=(hand,), daemon=True, name=f"sandbox-{worker}")
-            for worker, hand in enumerate(hands)
+            threading.Thread(target=self._work, args=(worker,), daemon=True, name=f"sandbox-{number}")
+            for number, worker in enumerate(workers)
         ]
         for thread in self._threads:
             thread.start()
         atexit.register(self.close)
 
-    def submit(self, request: Request, *, alone: bool = False) -> Future[Execution]:
+    def submit(self, request: Request, *, exclusive: bool = False) -> Future[Execution]:
         """Queue a request; see ``codegym.sandbox.base.Sandbox``.
 
         Raises:
@@ -73,7 +73,7 @@ class Pool:
                     f"the request's limit {name}={getattr(request.limits, name)} is above the sandbox's own "
                     f"{getattr(self.limits, name)}: make the sandbox with these limits"
                 )
-        job = Job(next(self._numbers), request, alone)
+        job = Job(next(self._numbers), request, exclusive)
         self._queue.put(job)
         return job.future
 
@@ -96,70 +96,70 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _work(self, hand: Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         """One worker: keep a box supplied, replace it when it fails."""
-        goes_on = True
-        while goes_on:
+        is_open = True
+        while is_open:
             try:
-                goes_on = self._serve(hand)
+                is_open = self._serve(worker)
             except Exception as error:  # of any kind: a worker that ends here would leave its jobs waiting for ever
-                self._end(hand.box)
-                hand.box = None
-                self._give_back(hand.jobs, error)
-        self._end(hand.box)
+                self._end(worker.box)
+                worker.box = None
+                self._give_back(worker.jobs, error)
+        self._end(worker.box)
 
-    def _serve(self, hand: Worker) -> bool:
+    def _serve(self, worker: Worker) -> bool:
         """One round: take what fits, send it, receive the oldest. False when the sandbox is closed."""
-        jobs = hand.jobs
-        if not jobs and hand.box is not None and hand.box.num_served >= hand.box.next_look:
-            self._health_check(hand, hand.box)
-        if taken := self._take(hand):
+        jobs = worker.jobs
+        if not jobs and worker.box is not None and worker.box.num_served >= worker.box.next_health_check:
+            self._health_check(worker, worker.box)
+        if taken := self._take(worker):
             if not jobs:
-                hand.since = time.monotonic()
+                worker.since = time.monotonic()
             jobs.extend(taken)
-            hand.box = hand.box or self._launch_patiently()
+            worker.box = worker.box or self._launch_patiently()
             if self._queue.closed:  # close() may have interrupted all boxes before this one came
                 raise SandboxError("the sandbox was closed")
-            hand.box.send(*[job.order for job in taken])
-        if hand.box is None or not jobs:
+            worker.box.send(*[job.box_request for job in taken])
+        if worker.box is None or not jobs:
             return False
-        self._receive(hand, hand.box)
+        self._receive(worker, worker.box)
         return True
 
-    def _take(self, hand: Worker) -> list[Job]:
+    def _take(self, worker: Worker) -> list[Job]:
         """Jobs for the box, several at once, so that it does alike things together."""
-        box, jobs = hand.box, hand.jobs
-        until_look = self._first_look if box is None else box.next_look - box.num_served
-        most = min(BATCH, until_look - len(jobs))
+        box, jobs = worker.box, worker.jobs
+        until_check = self._first_health_check if box is None else box.next_health_check - box.num_served
+        most = min(BATCH, until_check - len(jobs))
         if not jobs:
             return self._queue.take(most)
         return self._queue.take_more(most) if jobs[0].can_share and len(jobs) <= MAX_IN_FLIGHT - BATCH else []
 
-    def _receive(self, hand: Worker, box: Box) -> None:
+    def _receive(self, worker: Worker, box: Box) -> None:
         """Wait for the oldest job; it goes back into the queue where it has to run again."""
-        oldest = hand.jobs[0]
+        oldest = worker.jobs[0]
         try:
             execution = box.receive(oldest.number, oldest.request)
-        except Diverged:
+        except PrefetchMismatch:
             execution = None
-        hand.jobs.popleft()
-        hand.since = time.monotonic()
+        worker.jobs.popleft()
+        worker.since = time.monotonic()
         self._queue.release(oldest)
         if execution is not None:
             oldest.finish(execution)
         elif not oldest.future.done():
-            oldest.ahead = False
+            oldest.prefetch = False
             self._queue.put(oldest, first=True)
 
-    def _health_check(self, hand: Worker, box: Box) -> None:
+    def _health_check(self, worker: Worker, box: Box) -> None:
         """Probe a box that has served for a while, replace one that has done enough."""
         if box.num_served >= self._recycle_after:
             self._end(box)
-            hand.box = None
-            hand.box = self._launch_patiently()
+            worker.box = None
+            worker.box = self._launch_patiently()
             return
         box.probe(secrets.token_hex(8))
-        box.next_look = min(box.num_served + PROBE_EVERY, self._recycle_after)
+        box.next_health_check = min(box.num_served + PROBE_EVERY, self._recycle_after)
 
     def _end(self, box: Box | None) -> None:
         with self._boxes_lock:
@@ -213,5 +213,5 @@ class Pool:
             raise SandboxError(
                 f"a fresh box did not answer ({type(error).__name__}: {error}); it wrote: {words}"
             ) from error
-        box.next_look = self._first_look
+        box.next_health_check = self._first_health_check
         return box

@@ -233,8 +233,8 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         raise SandboxError(f"a box could not be started: {error}") from error
     finally:
         box_end.close()
-    house = _BoxProcess(process, root, group, log)
-    return Box(host_end, house.remove, house.log_tail)
+    box_process = _BoxProcess(process, root, group, log)
+    return Box(host_end, box_process.remove, box_process.log_tail)
 
 
 def _package_paths(name: str) -> list[Path]:

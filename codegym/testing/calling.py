@@ -26,13 +26,13 @@ def ten_threads_at_once(sandbox: Sandbox) -> None:
     agree("answers", answers, [f"{n * n}\n" for n in range(10)])
 
 
-def alone_is_alone(sandbox: Sandbox) -> None:
+def exclusive_runs_alone(sandbox: Sandbox) -> None:
     """While a program that wants to be alone runs no other does, and those that wait get their turn."""
     spans = [_request(_SPAN.format(seconds=0.15)) for _ in range(2 * sandbox.num_workers)]
     others = [sandbox.submit(wanted) for wanted in spans[::2]]
-    alone = sandbox.submit(_request(_SPAN.format(seconds=0.3)), alone=True)
+    exclusive = sandbox.submit(_request(_SPAN.format(seconds=0.3)), exclusive=True)
     others += [sandbox.submit(wanted) for wanted in spans[1::2]]
-    start, end = _span(alone.result(PATIENCE_SECONDS))
+    start, end = _span(exclusive.result(PATIENCE_SECONDS))
     for other in others:
         began, ended = _span(other.result(PATIENCE_SECONDS))
         require("nothing runs beside it", ended <= start or end <= began, f"{began}-{ended} beside {start}-{end}")
@@ -75,4 +75,4 @@ def closes(sandbox: Sandbox) -> None:
     raise AssertionError("a closed sandbox ran a program")
 
 
-CHECKS = (ten_threads_at_once, alone_is_alone, order_makes_no_difference)
+CHECKS = (ten_threads_at_once, exclusive_runs_alone, order_makes_no_difference)

@@ -38,7 +38,7 @@ def exceptions_have_type_message_and_line(sandbox: Sandbox) -> None:
             agree("the exception", (error.type, error.message, error.line), ("KeyError", "'who'", line))
 
 
-def syntax_errors_are_told_apart(sandbox: Sandbox) -> None:
+def syntax_errors_are_distinguished(sandbox: Sandbox) -> None:
     """Source that does not compile runs nothing and says where; so does source with half a character in it."""
     execution = execute(sandbox, request("x = 1\nif x\n    pass\n", ScriptJob(("",))))
     error = execution.syntax_error
@@ -130,7 +130,7 @@ CHECKS = (
     exit_status_is_kept,
     signals_are_crashes,
     exceptions_have_type_message_and_line,
-    syntax_errors_are_told_apart,
+    syntax_errors_are_distinguished,
     cpu_time_is_limited,
     cpu_time_of_children_counts,
     wall_time_is_limited,

@@ -30,12 +30,12 @@ class CountingSandbox(FakeSandbox):
     def __init__(self, answer=lambda request: Execution(runs=(Run(ExitReason.EXITED),))):
         super().__init__(answer)
         self.requests = []
-        self.alone = []
+        self.exclusive = []
 
-    def submit(self, request, *, alone=False):
+    def submit(self, request, *, exclusive=False):
         self.requests.append(request)
-        self.alone.append(alone)
-        return super().submit(request, alone=alone)
+        self.exclusive.append(exclusive)
+        return super().submit(request, exclusive=exclusive)
 
 
 class HeldSandbox(FakeSandbox):
@@ -45,7 +45,7 @@ class HeldSandbox(FakeSandbox):
         super().__init__()
         self.futures = []
 
-    def submit(self, request, *, alone=False):
+    def submit(self, request, *, exclusive=False):
         self.futures.append(Future())
         return self.futures[-1]
 

@@ -44,27 +44,27 @@ def test_s1_wall_timeout_is_confirmed_alone_before_it_counts():
     slow = Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=0.2),))
     sandbox = CountingSandbox(lambda request: printing("2", "4", "6") if len(sandbox.requests) > 1 else slow)
     assert Judge(sandbox)(STDIN, "").passed
-    assert sandbox.alone == [False, True]
+    assert sandbox.exclusive == [False, True]
     assert sandbox.requests[0] == sandbox.requests[1]
 
 
 def test_s1_second_wall_timeout_counts():
     sandbox = CountingSandbox(lambda request: Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=0.2),)))
     assert Judge(sandbox)(STDIN, "").status is TIMEOUT
-    assert sandbox.alone == [False, True]
+    assert sandbox.exclusive == [False, True]
 
 
 def test_timeout_by_cpu_time_counts_at_once():
     sandbox = CountingSandbox(lambda request: Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=10.0),)))
     assert Judge(sandbox, Limits(cpu_seconds=10))(STDIN, "").status is TIMEOUT
-    assert sandbox.alone == [False]
+    assert sandbox.exclusive == [False]
 
 
 def test_timeouts_of_calls_and_assert_checks_are_confirmed_too():
     for task in (CALL, ASSERT):
         sandbox = CountingSandbox(lambda request: Execution(runs=(Run(ExitReason.TIMEOUT),), outcomes=(None,) * 3))
         assert Judge(sandbox)(task, "").checks == (TIMEOUT, NOT_RUN, NOT_RUN)
-        assert sandbox.alone == [False, True]
+        assert sandbox.exclusive == [False, True]
 
 
 # --- stop at the first failure ----------------------------------------------------------------------------------
@@ -114,14 +114,14 @@ def test_script_that_stops_goes_on_in_whatever_thread_answers():
 
 def test_script_that_stops_runs_alone_from_its_start_where_a_timeout_is_confirmed():
     def answer(request):
-        timed_out = request.job.stdins == ("2",) and not sandbox.alone[-1]
+        timed_out = request.job.stdins == ("2",) and not sandbox.exclusive[-1]
         return (
             Execution(runs=(Run(ExitReason.TIMEOUT),)) if timed_out else printing(str(2 * int(request.job.stdins[0])))
         )
 
     sandbox = CountingSandbox(answer)
     assert Judge(sandbox, stop_at_first_failure=True)(STDIN, "").passed
-    assert sandbox.alone == [False, False, True, True, True]
+    assert sandbox.exclusive == [False, False, True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_r3_machine_that_breaks_while_a_timeout_is_confirmed_is_an_exception():
 
 def test_request_that_the_sandbox_refuses_is_refused_every_time():
     class Refusing(FakeSandbox):
-        def submit(self, request, *, alone=False):
+        def submit(self, request, *, exclusive=False):
             raise ValueError("above the sandbox's own limit")
 
     judge = Judge(Refusing())

@@ -25,7 +25,7 @@ from codegym.sandbox.base import (
 )
 from codegym.sandbox.box.frames import Stream, pack
 from codegym.sandbox.box.plain_codec import PlainError, decode, encode
-from codegym.sandbox.connection import Box, BoxRequest, Diverged, _read_execution, _read_run
+from codegym.sandbox.connection import Box, BoxRequest, PrefetchMismatch, _read_execution, _read_run
 
 SCRIPT = Request("print(1)", ScriptJob(("", "")))
 CALLS = Request("def f(x): return x", CallJob("f", ((1,), (2,))))
@@ -155,9 +155,9 @@ def read(request, report, **changes):
     return _read_execution(request, [make_run(report, **changes)])
 
 
-def read_tests(outcomes, report=b"", diverged=False):
+def read_tests(outcomes, report=b"", prefetch_mismatch=False):
     header, block = make_run(report)
-    return _read_execution(TESTS, [(header | {"outcomes": outcomes, "diverged": diverged}, block)])
+    return _read_execution(TESTS, [(header | {"results": outcomes, "prefetch_mismatch": prefetch_mismatch}, block)])
 
 
 def test_calls_have_an_outcome_each_in_order():
@@ -217,8 +217,8 @@ def test_report_of_an_examined_program_makes_no_outcomes():
 
 
 def test_a_program_whose_tests_asked_for_something_else_runs_again():
-    with pytest.raises(Diverged):
-        read_tests(None, diverged=True)
+    with pytest.raises(PrefetchMismatch):
+        read_tests(None, prefetch_mismatch=True)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ reports = st.lists(lines, max_size=6).map(b"\n".join)
 @given(st.sampled_from([SCRIPT, CALLS, TESTS]), reports, st.binary(max_size=20))
 def test_any_report_of_a_program_is_an_execution(request_, report, stdout):
     header, block = make_run(report, stdout)
-    execution = _read_execution(request_, [(header | {"outcomes": [], "diverged": False}, block)])
+    execution = _read_execution(request_, [(header | {"results": [], "prefetch_mismatch": False}, block)])
     if execution.syntax_error is None:
         assert execution.runs[0].stdout == stdout
         assert len(execution.outcomes) == (2 if request_ is CALLS else 0)
@@ -273,7 +273,7 @@ def test_any_report_gives_at_most_the_events_that_were_asked_for(report):
 
 things = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
 names = st.sampled_from(
-    ["id", "last", "syntax", "run", "ended", "status", "cpu", "wall", "out", "lines", "diverged", "outcomes"]
+    ["id", "last", "syntax", "run", "ended", "status", "cpu", "wall", "out", "lines", "prefetch_mismatch", "results"]
 )
 header_like = st.recursive(
     things, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6), max_leaves=12
@@ -288,7 +288,7 @@ def test_any_header_is_an_execution_or_a_known_error(request_, headers, run, blo
         for header in [*headers, genuine | {"run": run}]:
             server.send(pack(header | {"id": 1} if isinstance(header, dict) else header, block))
         server.socket.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ValueError, OSError, EOFError, Diverged):
+        with contextlib.suppress(ValueError, OSError, EOFError, PrefetchMismatch):
             assert type(box.receive(1, request_)) is Execution
 
 
@@ -315,7 +315,7 @@ def test_any_bytes_of_the_box_are_a_known_error(data):
 def test_any_outcomes_are_an_execution_or_a_known_error(outcomes):
     with open_box() as (box, server, _):
         header, block = make_run()
-        server.send(pack(header | {"outcomes": outcomes, "diverged": False}, block))
+        server.send(pack(header | {"results": outcomes, "prefetch_mismatch": False}, block))
         with contextlib.suppress(ValueError):
             assert type(box.receive(1, TESTS)) is Execution
 

@@ -75,4 +75,4 @@ def test_check_sandbox_names_all_broken_promises() -> None:
         AssertionError, match=f"{len(SANDBOX_CONTRACT) + 1} of {len(SANDBOX_CONTRACT) + 1} checks"
     ) as caught:
         check_sandbox(lambda limits: FakeSandbox())
-    assert "alone_is_alone" in str(caught.value)
+    assert "exclusive_runs_alone" in str(caught.value)

@@ -10,16 +10,16 @@ from helpers.requests_for import script
 
 from codegym.errors import SandboxError
 from codegym.sandbox.base import AssertJob, CallJob, Execution, Request
-from codegym.sandbox.job_queue import SMALL_BYTES, STUCK_SECONDS, Job, JobQueue, Worker
+from codegym.sandbox.job_queue import SMALL_BYTES, STEAL_SECONDS, Job, JobQueue, Worker
 
 
 def make_queue(*requests, num_workers=2):
-    hands = [Worker() for _ in range(num_workers)]
-    queue = JobQueue(hands)
+    workers = [Worker() for _ in range(num_workers)]
+    queue = JobQueue(workers)
     jobs = [Job(number, request) for number, request in enumerate(requests)]
     for job in jobs:
         queue.put(job)
-    return queue, hands, jobs
+    return queue, workers, jobs
 
 
 def programs(count):
@@ -45,7 +45,7 @@ def test_a_box_gets_more_only_while_there_is_enough_for_all():
     assert queue.take(4) == jobs[9:]
 
 
-UNSOCIABLE = [
+NOT_SHARED = [
     Request("", CallJob("f", ((1,),))),
     Request("x" * SMALL_BYTES, AssertJob("", ("",), ())),
     Request("", AssertJob("é" * (SMALL_BYTES // 6 + 1), ("",), ())),
@@ -54,7 +54,7 @@ UNSOCIABLE = [
 ]
 
 
-@pytest.mark.parametrize("request_", UNSOCIABLE, ids=["calls", "source", "not ascii", "checks", "stdin"])
+@pytest.mark.parametrize("request_", NOT_SHARED, ids=["calls", "source", "not ascii", "checks", "stdin"])
 def test_large_requests_have_a_box_for_themselves(request_):
     queue, _, jobs = make_queue(script("a"), request_, *programs(20), num_workers=1)
     assert queue.take(4) == jobs[:1]
@@ -72,7 +72,7 @@ def test_a_job_that_was_in_a_box_that_failed_has_the_next_one_for_itself():
 def test_nothing_is_taken_beside_a_job_that_waits_to_be_alone():
     queue, _, jobs = make_queue(*programs(20))
     running = queue.take(1)
-    queue.put(lonely := Job(99, script("alone"), alone=True))
+    queue.put(lonely := Job(99, script("alone"), exclusive=True))
     assert queue.take_more(4) == []
     queue.release(running[0])
     assert queue.take(4) == [lonely]
@@ -82,12 +82,12 @@ def test_nothing_is_taken_beside_a_job_that_waits_to_be_alone():
 
 
 def test_who_has_nothing_to_do_takes_over_what_waits_behind_a_long_program():
-    queue, (hand, _), jobs = make_queue(*programs(3))
-    hand.jobs = deque(queue.take(1)[0] for _ in range(3))
-    hand.since = time.monotonic()
+    queue, (worker, _), jobs = make_queue(*programs(3))
+    worker.jobs = deque(queue.take(1)[0] for _ in range(3))
+    worker.since = time.monotonic()
     assert [queue.take(4), queue.take(4)] == [[jobs[2]], [jobs[1]]]  # the last first, and never the oldest
-    assert time.monotonic() - hand.since >= STUCK_SECONDS
-    assert hand.stuck() is None
+    assert time.monotonic() - worker.since >= STEAL_SECONDS
+    assert worker.stealable() is None
     queue.close()
     assert queue.take(4) == []
 

@@ -35,7 +35,7 @@ class StubBox:
         self.sizes = []
         self.was_cold = []
         self.num_served = 0
-        self.next_look = 0
+        self.next_health_check = 0
         self.num_probes = 0
         self.closed = False
 
@@ -373,7 +373,7 @@ def test_s1_nothing_runs_beside_a_program_that_is_alone():
 
     with stub_pool(Launcher(trouble), num_workers=4) as sandbox:
         futures = [
-            sandbox.submit(script(f"alone {number}" if number % 5 == 2 else str(number)), alone=number % 5 == 2)
+            sandbox.submit(script(f"alone {number}" if number % 5 == 2 else str(number)), exclusive=number % 5 == 2)
             for number in range(60)
         ]
         assert not wait(futures, PATIENCE).not_done
@@ -384,7 +384,7 @@ def test_s1_program_that_is_alone_stays_alone_when_its_box_fails():
     launcher = Launcher(failing(EOFError(), times=2))
     with stub_pool(launcher, num_workers=3) as sandbox:
         futures = [sandbox.submit(script(str(number))) for number in range(10)]
-        lonely = sandbox.submit(script("bad"), alone=True)
+        lonely = sandbox.submit(script("bad"), exclusive=True)
         futures += [sandbox.submit(script(str(number))) for number in range(10)]
         assert printed(lonely.result(PATIENCE)) == ["bad"]
         assert not wait(futures, PATIENCE).not_done

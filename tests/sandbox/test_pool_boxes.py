@@ -152,7 +152,7 @@ INTERVAL = "import time\nstart = time.monotonic()\ntime.sleep(0.03)\nprint(start
 
 
 def test_s1_program_that_is_alone_overlaps_with_no_other(sandbox):
-    futures = [(number % 6 == 3, sandbox.submit(script(INTERVAL), alone=number % 6 == 3)) for number in range(24)]
+    futures = [(number % 6 == 3, sandbox.submit(script(INTERVAL), exclusive=number % 6 == 3)) for number in range(24)]
     intervals = [(alone, *map(float, printed(future.result(PATIENCE))[0].split())) for alone, future in futures]
     for index, (alone, start, end) in enumerate(intervals):
         others = intervals[:index] + intervals[index + 1 :]
@@ -236,7 +236,7 @@ def test_kinds_in_any_order_do_not_disturb_each_other(sandbox, seed):
     kinds = list(make_kinds())
     random.Random(seed).shuffle(kinds)
     futures = [
-        (sandbox.submit(request, alone=index % 17 == 0), wanted) for index, (request, wanted) in enumerate(kinds)
+        (sandbox.submit(request, exclusive=index % 17 == 0), wanted) for index, (request, wanted) in enumerate(kinds)
     ]
     for future, wanted in futures:
         assert seen(future.result(PATIENCE), wanted) == wanted

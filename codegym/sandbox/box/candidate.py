@@ -53,45 +53,45 @@ def become(steps: Steps, num_lines: int) -> NoReturn:
         _exit(status)
 
 
-def work(job: bytes, num_lines: int, report: int, channel: int) -> int:
+def work(job: bytes, num_lines: int, report_fd: int, channel: int) -> int:
     """Do a job; gives the exit status."""
     code, is_script, first_line, function, calls = loads(job)
     if type(code) is str:
         code = compile_program(code)
         if type(code) is list:
-            tell(report, "syntax", *code)
+            report(report_fd, "syntax", *code)
             return 1
     if num_lines:
         _count_lines(num_lines)
     if is_script:
-        return _run_script(code, report, first_line)
+        return _run_script(code, report_fd, first_line)
     try:
         exec(code, _PROGRAM_SPACE)
     except SystemExit:
         pass  # a program that leaves has still defined its functions
     except BaseException as error:
-        tell(report, "error", *describe(error, first_line))
+        report(report_fd, "error", *describe(error, first_line))
         write(channel, dumps(RAISED, MARSHAL))
         return 1
     if calls is None:
         answer_examiner(_PROGRAM_SPACE, channel, first_line)
     else:
-        _answer_calls(_PROGRAM_SPACE, function, calls, report, first_line)
+        _answer_calls(_PROGRAM_SPACE, function, calls, report_fd, first_line)
     return 0
 
 
-def tell(report: int, *event: Any) -> None:
+def report(report_fd: int, *event: Any) -> None:
     """Write what happened as one line of plain data, which is kept even if the process dies."""
-    write(report, plain_codec.encode([*event]) + b"\n")
+    write(report_fd, plain_codec.encode([*event]) + b"\n")
 
 
-def _run_script(code: CodeType, report: int, first_line: int) -> int:
+def _run_script(code: CodeType, report_fd: int, first_line: int) -> int:
     """Run the program with everything that the end of a process brings; gives the exit status."""
     status = 0
     try:
         exec(code, _SCRIPT_SPACE)
     except BaseException as error:
-        status = _status_of(error, report, first_line)
+        status = _status_of(error, report_fd, first_line)
     try:
         if (threading := sys.modules.get("threading")) is not None:
             threading._shutdown()  # waits for threads that are not daemons
@@ -99,24 +99,24 @@ def _run_script(code: CodeType, report: int, first_line: int) -> int:
         _SCRIPT_SPACE.clear()  # objects that print when they die
         sys.stdout.flush()
     except BaseException as error:
-        status = status or _status_of(error, report, first_line)
+        status = status or _status_of(error, report_fd, first_line)
     return status
 
 
-def _status_of(error: BaseException, report: int, first_line: int) -> int:
+def _status_of(error: BaseException, report_fd: int, first_line: int) -> int:
     if isinstance(error, SystemExit):
         return 0 if error.code is None else error.code & 0xFF if type(error.code) is int else 1
-    tell(report, "error", *describe(error, first_line))
+    report(report_fd, "error", *describe(error, first_line))
     return 1
 
 
-def _answer_calls(namespace: dict[str, Any], function: str, calls: list[str], report: int, first_line: int) -> None:
+def _answer_calls(namespace: dict[str, Any], function: str, calls: list[str], report_fd: int, first_line: int) -> None:
     """Call ``function`` with each list of arguments and report every value."""
     for arguments in calls:
         try:
-            tell(report, "value", _target(namespace, function)(*plain_codec.decode(arguments.encode("ascii"))))
+            report(report_fd, "value", _target(namespace, function)(*plain_codec.decode(arguments.encode("ascii"))))
         except BaseException as error:
-            tell(report, "raised", *describe(error, first_line))
+            report(report_fd, "raised", *describe(error, first_line))
 
 
 def _target(namespace: dict[str, Any], function: str) -> Callable[..., Any]:

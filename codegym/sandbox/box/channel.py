@@ -18,9 +18,9 @@ from . import plain_codec
 from .frames import ROOM_BYTES
 from .responder import DONE, MARSHAL, RAISED
 
-MAX_AHEAD_BYTES = 32768
+MAX_PREFETCH_BYTES = 32768
 """Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
-TOLD = "told_by_candidate"
+REPORTED = "reported_by_candidate"
 """Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
 _HEAD = struct.Struct("<cI")
 """Of a message: a letter and a length."""
@@ -34,7 +34,7 @@ class CandidateGone(BaseException):
     """The candidate's process has ended; not an ``Exception``, so that no test swallows it."""
 
 
-class Diverged(BaseException):
+class PrefetchMismatch(BaseException):
     """The tests asked for something else than the last time; the program has to run again, question by question."""
 
 
@@ -42,21 +42,22 @@ class Channel:
     """Requests and answers between the tests and one candidate process.
 
     Tests mostly ask every program the same. Questions that are known (``Tests.learn``) are all sent ahead, in one
-    message, so that nobody waits for the other at each call; where the tests ask anything else, ``Diverged`` is raised.
+    message, so that neither side waits for the other at each call. ``PrefetchMismatch`` is raised if the tests ask
+    anything else.
     """
 
-    def __init__(self, connection: socket, max_bytes: int, attributes: bool, ahead: list[bytes]) -> None:
+    def __init__(self, connection: socket, max_bytes: int, attributes: bool, prefetched: list[bytes]) -> None:
         self.connection = connection
         self.max_bytes = max_bytes
         self.attributes = attributes
         self.remotes: dict[int, Remote] = {}
         self.questions: list[bytes] = []
-        self._ahead = ahead
-        self._foreseen = iter(ahead)
-        self._expected = next(self._foreseen, None)
-        self._waiting, self._place = b"", 0
-        if ahead:  # there is room for them, although nobody reads yet
-            self.connection.sendall(_message(ahead))
+        self._prefetched = prefetched
+        self._unanswered = iter(prefetched)
+        self._expected = next(self._unanswered, None)
+        self._buffer, self._place = b"", 0
+        if prefetched:  # there is room for them, although nobody reads yet
+            self.connection.sendall(_message(prefetched))
             self.connection.shutdown(SHUT_WR)
 
     def close(self) -> None:
@@ -90,10 +91,10 @@ class Channel:
         return _plain(["call", remote, arguments, keywords])
 
     def _ask(self, question: bytes, arguments: list[Any] | None = None) -> Any:
-        if self._ahead:
+        if self._prefetched:
             if question != self._expected:
-                raise Diverged
-            self._expected = next(self._foreseen, None)
+                raise PrefetchMismatch
+            self._expected = next(self._unanswered, None)
         else:
             self._send(_message([question]))
             self.questions.append(question)
@@ -120,7 +121,7 @@ class Channel:
     def _receive(self) -> bytes:
         """The next answer; who writes anything else than answers is not waited for."""
         while True:
-            waiting, start = self._waiting, self._place + _HEAD.size
+            waiting, start = self._buffer, self._place + _HEAD.size
             if len(waiting) >= start:
                 letter, length = _HEAD.unpack_from(waiting, self._place)
                 if letter != BYTES or length > self.max_bytes:
@@ -130,7 +131,7 @@ class Channel:
                     return waiting[start : self._place]
             if not (num_bytes := self.connection.recv_into(_ROOM)):
                 raise CandidateGone
-            self._waiting, self._place = waiting[self._place :] + _ROOM[:num_bytes], 0
+            self._buffer, self._place = waiting[self._place :] + _ROOM[:num_bytes], 0
 
 
 def _message(questions: list[bytes]) -> bytes:
@@ -235,7 +236,7 @@ def _exception(names: list[str], kind: str, message: str, line: int | None) -> B
         error = found(str(message))
     except Exception:  # some want more arguments
         error = RuntimeError(str(message))
-    error.__dict__[TOLD] = [str(kind)[:200], str(message)[:2000], line if type(line) is int else None]
+    error.__dict__[REPORTED] = [str(kind)[:200], str(message)[:2000], line if type(line) is int else None]
     return error
 
 

@@ -20,18 +20,18 @@ from types import CodeType
 from typing import Any, Literal
 
 from . import plain_codec
-from .channel import MAX_AHEAD_BYTES, TOLD, CandidateGone, Channel, Diverged
-from .prefetch import Agreeable, Rehearsal, refuse, unassert
+from .channel import MAX_PREFETCH_BYTES, REPORTED, CandidateGone, Channel, PrefetchMismatch
+from .prefetch import PermissiveAnswer, QuestionRecorder, raise_error, remove_asserts
 
 RECURSION_LIMIT = 5000
 """For tests, and for reading what comes back; programs are compiled and run with the usual one."""
 
-REHEARSAL_SECONDS = 1.0
+RECORDING_SECONDS = 1.0
 
-Outcome = Literal[True] | list[Any]
+CheckResult = Literal[True] | list[Any]
 """Of a check: True where it holds, [False, type, message, None] where it does not, [None, type, message, line] where
 the program raised."""
-Outcomes = list[Outcome | None]
+CheckResults = list[CheckResult | None]
 """One for each check; None where it was not reached."""
 
 
@@ -48,33 +48,36 @@ class Tests:
         self.exports = exports
         self.use_random = any("random" in source for source in self._sources)
         self.questions: list[bytes] = []
-        self.are_known = False
+        self.is_learned = False
 
     def learn(self, questions: list[bytes]) -> None:
         """Once tests have run, see what they would ask of a program that tells them nothing.
 
         Only such questions are sent ahead: one that depends on an answer would tell it to the next program.
         """
-        self.are_known = True
-        unasserted = copy(self)
-        unasserted.setup, *unasserted.checks = [_compile(unassert(source)) for source in self._sources]
+        self.is_learned = True
+        without_asserts = copy(self)
+        without_asserts.setup, *without_asserts.checks = [_compile(remove_asserts(source)) for source in self._sources]
         self._sources.clear()
-        refused, agreed = unasserted._rehearse(refuse), unasserted._rehearse(Agreeable)
+        refused, agreed = (
+            without_asserts._record_questions(raise_error),
+            without_asserts._record_questions(PermissiveAnswer),
+        )
         if all(agreed[: len(asked)] == asked for asked in (questions, refused)):
-            self._foresee(agreed)
+            self._prefetch(agreed)
         elif questions == refused:
-            self._foresee(refused)
+            self._prefetch(refused)
 
-    def _foresee(self, questions: list[bytes]) -> None:
-        if sum(map(len, questions)) <= MAX_AHEAD_BYTES:
+    def _prefetch(self, questions: list[bytes]) -> None:
+        if sum(map(len, questions)) <= MAX_PREFETCH_BYTES:
             self.questions = questions
 
-    def _rehearse(self, answer: Callable[[], Any]) -> list[bytes]:
-        rehearsal = Rehearsal(answer)
-        signal.setitimer(signal.ITIMER_REAL, REHEARSAL_SECONDS)
+    def _record_questions(self, answer: Callable[[], Any]) -> list[bytes]:
+        recorder = QuestionRecorder(answer)
+        signal.setitimer(signal.ITIMER_REAL, RECORDING_SECONDS)
         with suppress(ExaminerTimeout, CandidateGone):
-            _check_all(rehearsal, self, [None] * len(self.checks), stop=False)
-        return rehearsal.questions
+            _check_all(recorder, self, [None] * len(self.checks), stop=False)
+        return recorder.questions
 
 
 class Examiner:
@@ -90,19 +93,19 @@ class Examiner:
             self._tests[number] = Tests(*plain_codec.decode(text.encode("ascii")))
         return self._tests[number]
 
-    def examine(self, channel: Channel, tests: Tests, stop: bool, wall_seconds: float) -> Outcomes | None:
+    def examine(self, channel: Channel, tests: Tests, stop: bool, wall_seconds: float) -> CheckResults | None:
         """Put the tests to the candidate behind ``channel``; None where it must run again, without questions ahead."""
-        outcomes: Outcomes = [None] * len(tests.checks)
+        results: CheckResults = [None] * len(tests.checks)
         usual = sys.getrecursionlimit()
         sys.setrecursionlimit(RECURSION_LIMIT)
         signal.setitimer(signal.ITIMER_REAL, wall_seconds + 1)
         try:
             if channel.ready():
-                _check_all(channel, tests, outcomes, stop)
+                _check_all(channel, tests, results, stop)
                 channel.close()  # the candidate may go while the tests are looked at
-                if not tests.are_known:
+                if not tests.is_learned:
                     tests.learn(channel.questions)
-        except Diverged:
+        except PrefetchMismatch:
             tests.questions = []
             return None
         except (CandidateGone, ExaminerTimeout, plain_codec.PlainError, OSError):
@@ -111,19 +114,19 @@ class Examiner:
             signal.setitimer(signal.ITIMER_REAL, 0)
             sys.setrecursionlimit(usual)
             channel.close()
-        return outcomes
+        return results
 
 
-def _check_all(channel: Channel, tests: Tests, outcomes: Outcomes, stop: bool) -> None:
+def _check_all(channel: Channel, tests: Tests, results: CheckResults, stop: bool) -> None:
     """Run the checks, and note for each what came of it."""
     if tests.use_random:
         random.seed(0)
     namespace: dict[str, Any] = {"__name__": "examiner"}
-    preparation = _outcome(partial(_prepare, channel, tests, namespace))
+    preparation = _run_check(partial(_prepare, channel, tests, namespace))
     for number, check in enumerate(tests.checks):
-        outcome = _outcome(partial(exec, check, namespace)) if preparation is True else preparation
-        outcomes[number] = outcome
-        if stop and outcome is not True:
+        result = _run_check(partial(exec, check, namespace)) if preparation is True else preparation
+        results[number] = result
+        if stop and result is not True:
             break
 
 
@@ -133,16 +136,16 @@ def _prepare(channel: Channel, tests: Tests, namespace: dict[str, Any]) -> None:
     exec(tests.setup, namespace)
 
 
-def _outcome(action: Callable[[], object]) -> Outcome:
+def _run_check(action: Callable[[], object]) -> CheckResult:
     """Run it, and say what came of it."""
     try:
         action()
-    except (CandidateGone, ExaminerTimeout, Diverged):
+    except (CandidateGone, ExaminerTimeout, PrefetchMismatch):
         raise
     except BaseException as error:
-        told = error.__dict__.get(TOLD)
-        if told is not None:
-            return [None, *told]
+        reported = error.__dict__.get(REPORTED)
+        if reported is not None:
+            return [None, *reported]
         return [False, type(error).__name__, _message(error), None]
     return True
 

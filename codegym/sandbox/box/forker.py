@@ -32,13 +32,13 @@ from typing import Any, NamedTuple
 
 from . import candidate, cleaning, prewarm, watch
 from .program import FILENAME
-from .protocol import MESSAGE_BYTES, PLACES, REPORT_FD, STDOUT_FD, Limits
+from .protocol import FILE_FDS, MESSAGE_BYTES, REPORT_FD, STDOUT_FD, Limits
 
-PROCESS_FD = PLACES[-1] + 1
+PROCESS_FD = FILE_FDS[-1] + 1
 """What the forker opens next when a process has its files: the process."""
 SERVER_FD, EVENTS_FD, LOG_FD = range(61, 64)
 """What belongs to the forker alone; from 64 on the kernel has to make a larger table for every fork."""
-FIRST_LOOK_SECONDS = 0.1
+FIRST_POLL_SECONDS = 0.1
 SWEEP_SECONDS = 10
 MAX_PLANS = 16
 """Messages that are kept in mind with what they ask for."""
@@ -63,10 +63,10 @@ class Plan(NamedTuple):
     """What a message asks for."""
 
     limits: Limits
-    more: bool
+    defer_end: bool
     """The end may be told together with that of the next process."""
     steps: candidate.Steps
-    first_look: float
+    first_poll_ms: float
     """Milliseconds."""
 
 
@@ -75,7 +75,7 @@ class Forker:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._server = _arrange(settings)
+        self._server = _move_descriptors(settings)
         self._poll = select.poll()
         self._poll.register(SERVER_FD, select.POLLRDHUP)  # nobody waits for the program any more
         self._poll.register(PROCESS_FD, select.POLLIN)
@@ -97,7 +97,7 @@ class Forker:
             fork = self._confine.fork_into_namespace
         # What is looked up each time is copied each time, the page it lies on.
         receive, open_process, poll, send = self._server.recvmsg, os.pidfd_open, self._poll.poll, self._server.send
-        become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(PLACES))
+        become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(FILE_FDS))
         end, sweep, dumps = self._watcher.end, self._sweep, marshal.dumps
         plans: dict[bytes, Plan] = {}
         ended: list[tuple[int, int, float, float]] = []
@@ -106,14 +106,14 @@ class Forker:
                 if len(plans) == MAX_PLANS:
                     plans.clear()
                 plans[message] = self._plan(message)
-            limits, more, steps, first_look = plans[message]
+            limits, defer_end, steps, first_poll_ms = plans[message]
             started = monotonic()
             pid = fork()
             if pid == 0:
                 become(steps, limits.lines)
             # Until the program has ended, every page that is written to is copied: so nothing but this is done.
             place = open_process(pid)
-            events = poll(first_look)
+            events = poll(first_poll_ms)
             if place != PROCESS_FD:  # all below are taken
                 os._exit(72)  # the host replaces the box
             if ended and not events:  # this one takes its time, those before it are through
@@ -121,14 +121,14 @@ class Forker:
                 ended.clear()
             ended.append(end(pid, limits, started, events))
             sweep(limits)
-            if not more:
+            if not defer_end:
                 send(dumps(ended))
                 ended.clear()
 
     def _plan(self, message: bytes) -> Plan:
-        fields, more = marshal.loads(message)
+        fields, defer_end = marshal.loads(message)
         limits = Limits(*fields)
-        return Plan(limits, more, self._steps(limits), 1000 * min(FIRST_LOOK_SECONDS, limits.wall))
+        return Plan(limits, defer_end, self._steps(limits), 1000 * min(FIRST_POLL_SECONDS, limits.wall))
 
     def _steps(self, limits: Limits) -> candidate.Steps:
         """By which a fork gives up everything but what belongs to its program."""
@@ -193,7 +193,7 @@ def _kill_all() -> None:
     os._exit(70)  # the host replaces a box that cannot be cleaned
 
 
-def _arrange(settings: Settings) -> socket:
+def _move_descriptors(settings: Settings) -> socket:
     """Move what the forker keeps to high numbers, so that files which come in arrive where a process looks for them."""
     kept = {SERVER_FD: settings.server, LOG_FD: 2}
     if settings.memory_events is not None:

@@ -25,7 +25,7 @@ class Stream:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self._waiting = bytearray()
+        self._buffer = bytearray()
         self._room = memoryview(bytearray(ROOM_BYTES))
 
     def send(self, *messages: bytes) -> None:
@@ -58,13 +58,13 @@ class Stream:
         return messages
 
     def _has_message(self) -> bool:
-        waiting = self._waiting
+        waiting = self._buffer
         return len(waiting) >= _LENGTHS.size and len(waiting) >= _LENGTHS.size + sum(_LENGTHS.unpack_from(waiting))
 
     def _wait_for(self, count: int) -> bytearray:
         """What has come, once it is so many bytes."""
-        while len(self._waiting) < count:
+        while len(self._buffer) < count:
             if not (num_bytes := self.socket.recv_into(self._room)):
                 raise EOFError("the other side has closed the connection")
-            self._waiting += self._room[:num_bytes]
-        return self._waiting
+            self._buffer += self._room[:num_bytes]
+        return self._buffer

@@ -72,7 +72,7 @@ def decode(text: bytes, resolve: Resolve | None = None) -> Any:
 # --- JSON itself
 
 
-class _Reading:
+class _ScannerContext:
     """What the scanner of the standard library wants to be told."""
 
     strict = True
@@ -85,7 +85,7 @@ def _refuse(value: object) -> NoReturn:
     raise TypeError(f"a {type(value).__name__} is nothing that JSON can say")
 
 
-_SCAN: Any = make_scanner(_Reading)  # type: ignore[arg-type]  # the stubs want one of its own kind
+_SCAN: Any = make_scanner(_ScannerContext)  # type: ignore[arg-type]  # the stubs want one of its own kind
 _WRITE: Any = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
 
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from .channel import MAX_AHEAD_BYTES, CandidateGone, Channel, Remote
+from .channel import MAX_PREFETCH_BYTES, CandidateGone, Channel, Remote
 
 
-class Rehearsal(Channel):
+class QuestionRecorder(Channel):
     """A channel to nobody: it notes what is asked. ``answer`` gives the value of every call, or raises."""
 
     def __init__(self, answer: Callable[[], Any]) -> None:
@@ -19,7 +19,7 @@ class Rehearsal(Channel):
         self._answer = answer
 
     def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Note the call, and answer it as this rehearsal does."""
+        """Note the call, and answer it as this recorder does."""
         self._note(self._call(remote, arguments, keywords))
         return self._answer()
 
@@ -29,22 +29,22 @@ class Rehearsal(Channel):
 
     def _note(self, question: bytes) -> None:
         self.questions.append(question)
-        if len(self.questions) > MAX_AHEAD_BYTES:  # each takes a byte at least
+        if len(self.questions) > MAX_PREFETCH_BYTES:  # each takes a byte at least
             raise CandidateGone
 
 
-def refuse() -> Any:
+def raise_error() -> Any:
     """The answer of a program whose every call fails."""
     raise RuntimeError("nobody answers at a rehearsal")
 
 
-class Agreeable:
+class PermissiveAnswer:
     """An answer that tells nothing and with which tests go on: it is equal to everything, in whatever calculation."""
 
     def _agree(self, *_: object) -> bool:
         return True
 
-    def _itself(self, *_: object) -> Agreeable:
+    def _itself(self, *_: object) -> PermissiveAnswer:
         return self
 
     def __float__(self) -> float:
@@ -55,7 +55,7 @@ class Agreeable:
     __hash__ = None  # type: ignore[assignment]
 
 
-class _Unasserted(ast.NodeTransformer):
+class _AssertRemover(ast.NodeTransformer):
     def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802 - the name that is looked for
         return ast.copy_location(ast.Expr(node.test), node)
 
@@ -63,15 +63,15 @@ class _Unasserted(ast.NodeTransformer):
         return node if isinstance(node, ast.expr) else super().generic_visit(node)  # no statement is in an expression
 
 
-def unassert(source: str) -> ast.Module | str:
+def remove_asserts(source: str) -> ast.Module | str:
     """Tests in which an assertion only asks, so that a loop goes on as it does for a program that passes.
 
     Gives the source itself where it is no Python, or so long that its questions would not be sent ahead.
     """
-    if len(source) > MAX_AHEAD_BYTES:
+    if len(source) > MAX_PREFETCH_BYTES:
         return source
     try:
-        tree: ast.Module = _Unasserted().visit(ast.parse(source))
+        tree: ast.Module = _AssertRemover().visit(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
     return tree

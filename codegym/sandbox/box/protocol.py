@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PLACES = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = range(7)
+FILE_FDS = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = range(7)
 """Descriptors of a process, in the order in which they are sent: they arrive at the lowest numbers, which are free."""
 BATCH = 4
 """Programs that are prepared together, run one after another and are examined together."""

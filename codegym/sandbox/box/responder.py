@@ -115,7 +115,7 @@ def _call(target: Any, arguments: list[Any], keywords: dict[str, Any]) -> bytes:
     return answer if after == before else answer + b"\n" + after
 
 
-def _giving(operation: Callable[..., Any]) -> Callable[..., bytes]:
+def _encoded(operation: Callable[..., Any]) -> Callable[..., bytes]:
     return lambda *operands: encode(operation(*operands), refer)
 
 
@@ -133,14 +133,14 @@ class _Cursor:
 
 _OPERATIONS: dict[str, Callable[..., bytes]] = {
     "call": _call,
-    "getattr": _giving(getattr),
-    "setattr": _giving(setattr),
-    "getitem": _giving(lambda target, key: target[key]),
-    "setitem": _giving(lambda target, key, value: target.__setitem__(key, value)),
-    "iter": _giving(lambda target: _Cursor(iter(target))),
-    "next": _giving(lambda cursor: cursor.next()),
-    "len": _giving(len),
-    "str": _giving(str),
-    "repr": _giving(repr),
-    "bool": _giving(bool),
+    "getattr": _encoded(getattr),
+    "setattr": _encoded(setattr),
+    "getitem": _encoded(lambda target, key: target[key]),
+    "setitem": _encoded(lambda target, key, value: target.__setitem__(key, value)),
+    "iter": _encoded(lambda target: _Cursor(iter(target))),
+    "next": _encoded(lambda cursor: cursor.next()),
+    "len": _encoded(len),
+    "str": _encoded(str),
+    "repr": _encoded(repr),
+    "bool": _encoded(bool),
 }

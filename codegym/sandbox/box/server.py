@@ -29,7 +29,7 @@ from .examiner import Examiner, Tests
 from .files import Files
 from .frames import Stream, pack
 from .program import compile_program
-from .protocol import BATCH, ENDS, ENDS_BYTES, PLACES, End
+from .protocol import BATCH, ENDS, ENDS_BYTES, FILE_FDS, End
 
 OUTPUT_PARTS = 4
 """All processes of one request together may print this many times the limit of one."""
@@ -45,28 +45,28 @@ NULL_FD = 0
 
 _LIMITS = ("cpu", "wall", "memory", "processes", "files", "output_bytes")
 """Fields of a request: the first of ``Limits``, in their order."""
-_DESCRIPTORS = struct.Struct(f"{len(PLACES)}i")
+_DESCRIPTORS = struct.Struct(f"{len(FILE_FDS)}i")
 
-Request = dict[str, Any]
-Message = tuple[Request, bytes]
+BoxRequest = dict[str, Any]
+Message = tuple[BoxRequest, bytes]
 
 
-class _Examination(NamedTuple):
+class _AssertRun(NamedTuple):
     """A program that is to be examined: it runs, or waits for the forker."""
 
-    request: Request
+    request: BoxRequest
     tests: Tests
     files: Files
     channel: Channel
     candidates_end: socket
-    is_foreseen: bool
+    is_prefetched: bool
     """All questions are sent; without them nobody needs the candidate's answers before it has ended."""
 
 
 class _Refused(NamedTuple):
     """A program that does not compile, and why."""
 
-    request: Request
+    request: BoxRequest
     syntax: list[Any]
 
 
@@ -87,48 +87,50 @@ class Server:
     def serve(self) -> None:
         """Read requests until the end of the stream."""
         while True:
-            for is_examination, messages in groupby(self.host.receive_some(BATCH), _is_examination):
-                if is_examination:
-                    self._examine(messages)
+            for has_asserts, messages in groupby(self.host.receive_some(BATCH), _has_asserts):
+                if has_asserts:
+                    self._run_asserts(messages)
                 else:
                     for message in messages:
                         self._run(*message)
             self._send_answers()
 
-    def _examine(self, messages: Iterable[Message]) -> None:
+    def _run_asserts(self, messages: Iterable[Message]) -> None:
         begun = [self._begin(*message) for message in messages]
-        running = [each for each in begun if isinstance(each, _Examination)]
+        running = [each for each in begun if isinstance(each, _AssertRun)]
         for each, after in zip(running, [*running[1:], None], strict=True):
             # Where the next one has to talk to this process, the end of this one has to be known by then.
-            self._start(each.request, each.files, each.candidates_end.fileno(), after is not None and after.is_foreseen)
+            defer_end = after is not None and after.is_prefetched
+            self._start(each.request, each.files, each.candidates_end.fileno(), defer_end)
             each.candidates_end.close()
-        if running and running[0].is_foreseen:  # being woken for each answer costs both sides more than it
+        if running and running[0].is_prefetched:  # being woken for each answer costs both sides more than it
             self._forker_or_end.poll(MAX_PATIENCE_MS)
-        for examination in begun:
-            if isinstance(examination, _Refused):
-                self._answer(examination.request, syntax=examination.syntax)
+        for assert_run in begun:
+            if isinstance(assert_run, _Refused):
+                self._answer(assert_run.request, syntax=assert_run.syntax)
             else:
-                self._finish_examination(examination)
+                self._finish_assert_run(assert_run)
 
-    def _begin(self, request: Request, block: bytes) -> _Examination | _Refused:
+    def _begin(self, request: BoxRequest, block: bytes) -> _AssertRun | _Refused:
         tests = self.examiner.tests(request["tests"], request["text"])
         job = _job(request, block)
         if isinstance(job, list):
             return _Refused(request, job)
-        ahead = tests.questions if request["ahead"] and not request["stop"] else []
+        prefetched = tests.questions if request["prefetch"] and not request["stop"] else []
         ours, theirs = socketpair()
-        channel = Channel(ours, request["output_bytes"], request["attributes"], ahead)
-        return _Examination(request, tests, Files(job, None, _num_lines(request, block)), channel, theirs, bool(ahead))
+        channel = Channel(ours, request["output_bytes"], request["attributes"], prefetched)
+        files = Files(job, None, _num_lines(request, block))
+        return _AssertRun(request, tests, files, channel, theirs, bool(prefetched))
 
-    def _finish_examination(self, examination: _Examination) -> None:
-        request, tests, files, channel, *_ = examination
+    def _finish_assert_run(self, assert_run: _AssertRun) -> None:
+        request, tests, files, channel, *_ = assert_run
         if not self._ended:  # it may take its time, and nobody shall wait for it
             self._send_answers()
-        outcomes = self.examiner.examine(channel, tests, request["stop"], request["wall"])
+        results = self.examiner.examine(channel, tests, request["stop"], request["wall"])
         run, block = self._finish(files, request["output_bytes"])
-        self._answer(request, block, run=run, outcomes=outcomes, diverged=outcomes is None)
+        self._answer(request, block, run=run, results=results, prefetch_mismatch=results is None)
 
-    def _run(self, request: Request, block: bytes) -> None:
+    def _run(self, request: BoxRequest, block: bytes) -> None:
         """One message to the host for each process, the last one marked."""
         job = _job(request, block)
         if isinstance(job, list):
@@ -147,11 +149,11 @@ class Server:
             if last:
                 return
 
-    def _start(self, request: Request, files: Files, channel: int | None = None, more: bool = False) -> None:
-        """Have the forker run a process; ``more``: it may tell of its end together with that of the next."""
+    def _start(self, request: BoxRequest, files: Files, channel: int | None = None, defer_end: bool = False) -> None:
+        """Have the forker run a process; ``defer_end`` lets it report the end together with that of the next."""
         limits = *[request[name] for name in _LIMITS], files.num_lines
         descriptors = _DESCRIPTORS.pack(*files.descriptors(NULL_FD, channel))
-        self.forker.sendmsg([marshal.dumps((limits, more))], [(SOL_SOCKET, SCM_RIGHTS, descriptors)])
+        self.forker.sendmsg([marshal.dumps((limits, defer_end))], [(SOL_SOCKET, SCM_RIGHTS, descriptors)])
 
     def _finish(self, files: Files, output_bytes: int) -> tuple[dict[str, Any], bytes]:
         """Wait for the process; gives what it was like, and its output and report as one block."""
@@ -178,7 +180,7 @@ class Server:
             self._ended += [End(*end) for end in marshal.loads(message)]
         return self._ended.popleft()
 
-    def _answer(self, request: Request, block: bytes = b"", last: bool = True, **fields: Any) -> None:
+    def _answer(self, request: BoxRequest, block: bytes = b"", last: bool = True, **fields: Any) -> None:
         self._unsent.append(pack({"id": request["id"], "last": last} | fields, block))
         if len(block) > LONG_BYTES:
             self._send_answers()
@@ -190,12 +192,12 @@ class Server:
             self._unsent.clear()
 
 
-def _is_examination(message: Message) -> bool:
+def _has_asserts(message: Message) -> bool:
     request, _ = message
-    return bool(request["kind"] == "examination")
+    return bool(request["kind"] == "asserts")
 
 
-def _job(request: Request, block: bytes) -> tuple[Any, ...] | list[Any]:
+def _job(request: BoxRequest, block: bytes) -> tuple[Any, ...] | list[Any]:
     """What a process has to do; a list that says why where the source does not compile."""
     source = block.decode("utf-8", "surrogatepass")
     cold = request["cold"] or len(source) > COMPILE_CHARACTERS
@@ -205,7 +207,7 @@ def _job(request: Request, block: bytes) -> tuple[Any, ...] | list[Any]:
     return code, request["kind"] == "script", request["first_line"], request.get("function"), request.get("calls")
 
 
-def _num_lines(request: Request, block: bytes) -> int:
+def _num_lines(request: BoxRequest, block: bytes) -> int:
     """How many lines to look after; 0 where nobody wants to know."""
     return block.count(b"\n") + block.count(b"\r") + 1 if request["trace"] else 0
 

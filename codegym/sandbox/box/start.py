@@ -31,7 +31,7 @@ def start(settings: dict[str, Any]) -> None:
     host = _connect(settings)
     if level in ("root", "user"):
         isolate.enter(settings)
-    _settle(settings)
+    _confine(settings)
     ours, forkers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         host.close()
@@ -41,7 +41,7 @@ def start(settings: dict[str, Any]) -> None:
     if memory_events is not None:
         os.close(memory_events)
     resource.setrlimit(resource.RLIMIT_DATA, (SERVER_MEMORY, SERVER_MEMORY))
-    _withdraw(settings)
+    _drop_privileges(settings)
     server.serve(Stream(host), ours)
 
 
@@ -63,7 +63,7 @@ def _open_first(paths: list[str]) -> int | None:
     return None
 
 
-def _settle(settings: dict[str, Any]) -> None:
+def _confine(settings: dict[str, Any]) -> None:
     """What the two processes share: limits, standard streams, the filter of system calls."""
     _limit()
     null = os.open("/dev/null", os.O_RDWR)
@@ -114,7 +114,7 @@ def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_e
     os.execv(settings["python"], [settings["python"], *sys.orig_argv[1:-2], "-c", program])
 
 
-def _withdraw(settings: dict[str, Any]) -> None:
+def _drop_privileges(settings: dict[str, Any]) -> None:
     """For the process that sees secrets: another user than the programs', no capabilities, nobody may look in."""
     if settings["uid"] is not None:
         uid = settings["uid"] + 1

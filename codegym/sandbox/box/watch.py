@@ -13,7 +13,7 @@ from .protocol import CRASHED, EXITED, MEMORY, OUTPUT, REPORT_FD, STDOUT_FD, TIM
 
 QUICK_SECONDS = 0.02
 """Who has ended by then has not used up the memory of a box."""
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -32,7 +32,7 @@ class Watcher:
 
     def end(self, pid: int, limits: Limits, started: float, events: Events) -> tuple[int, int, float, float]:
         """Wait for the process, and end it where its tree goes over a limit; gives what makes an ``End``."""
-        ended = EXITED if events and events[0][0] == self._process else self._look_after(limits, started, events)
+        ended = EXITED if events and events[0][0] == self._process else self._watch(limits, started, events)
         if ended != EXITED:
             send_signal(pid, signal.SIGKILL)
         before = sum(getrusage(RUSAGE_CHILDREN)[:2])  # not "wait4", which imports a module each time
@@ -42,12 +42,12 @@ class Watcher:
             return EXITED, 0, cpu, wall
         status = os.waitstatus_to_exitcode(status)
         if ended == EXITED and status < 0:
-            ended = self._why_signalled(status, cpu, limits)
+            ended = self._signal_reason(status, cpu, limits)
         elif ended == EXITED and wall > QUICK_SECONDS and self._out_of_memory():
             ended = MEMORY  # the kernel chose one of its children
         return ended, status, cpu, wall
 
-    def _look_after(self, limits: Limits, started: float, events: Events) -> int:
+    def _watch(self, limits: Limits, started: float, events: Events) -> int:
         while not events:
             cpu_seconds, memory = self._usage()
             if sum(os.fstat(descriptor).st_size for descriptor in (STDOUT_FD, REPORT_FD)) > limits.output:
@@ -57,7 +57,7 @@ class Watcher:
             left = started + limits.wall - monotonic()
             if cpu_seconds > limits.cpu or left < 0:
                 return TIMEOUT
-            events = self._poll.poll(1000 * max(0.001, min(LOOK_SECONDS, left)))
+            events = self._poll.poll(1000 * max(0.001, min(POLL_SECONDS, left)))
         return EXITED if any(descriptor == self._process for descriptor, _ in events) else CRASHED
 
     def _usage(self) -> tuple[float, int]:
@@ -70,7 +70,7 @@ class Watcher:
                 total_memory += max(0, int(fields[21]) - self._shared_pages) * _PAGE
         return total_cpu, total_memory
 
-    def _why_signalled(self, status: int, cpu_seconds: float, limits: Limits) -> int:
+    def _signal_reason(self, status: int, cpu_seconds: float, limits: Limits) -> int:
         """Which limit stands behind the signal that ended the process."""
         if status == -signal.SIGXCPU or cpu_seconds > limits.cpu:
             return TIMEOUT
