@@ -2,8 +2,8 @@
 
     python -m agents.sft --family pipelines --horizon 1 8
 
-Draws tasks of a procedural family, spoils their solutions line by line (``codegym.tasks.procedural.buggy``), and trains
-a causal model on the completions by maximum likelihood.
+Draws tasks of a procedural family, spoils their solutions line by line
+(``codegym.tasks.procedural.inject_bugs``), and trains a causal model on the completions by maximum likelihood.
 What comes out knows the language and fails often: a start from which
 reinforcement learning has something to do. The result is kept under a hash of the settings, so the same start is
 trained once; an interrupted run goes on where its last checkpoint stands and ends in the same weights.
@@ -31,7 +31,7 @@ from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from agents.seeding import numpy_generator, torch_generator
 from codegym.sampling import derive_seed
-from codegym.tasks.procedural import FAMILIES, Arithmetic, buggy, vocabulary
+from codegym.tasks.procedural import FAMILIES, Arithmetic, inject_bugs, vocabulary
 from codegym.tasks.source import TaskSource
 
 _VERSION = 1
@@ -48,7 +48,7 @@ class Config:
     """Name in ``codegym.tasks.procedural.FAMILIES``."""
     horizon: tuple[int, int] = (1, 8)
     """Shortest and longest tasks to learn from."""
-    hard: float = 0.0
+    difficulty: float = 0.0
     """0 to 1: how much of the tasks is what goes wrong easily."""
     rate: float = 1.0
     """What the family's bug rates are multiplied by; 0 shows right programs only."""
@@ -94,7 +94,7 @@ def make_family(config: Config, split: Literal["train", "test"] = "train", horiz
     kind: Any = FAMILIES[config.family]
     if kind is Arithmetic:  # it has no split and no horizon from below
         return Arithmetic(max_steps=low_high[1])
-    family: TaskSource = kind(horizon=low_high, split=split, hard=config.hard)
+    family: TaskSource = kind(horizon=low_high, split=split, difficulty=config.difficulty)
     return family
 
 
@@ -112,7 +112,7 @@ def draw_examples(config: Config, policy: Policy) -> list[Example]:
     rng = numpy_generator(config.seed, "programs")
     family = make_family(config)
     tasks = [family.draw(rng) for _ in range(config.num_programs)]
-    programs = [buggy(task, rng, config.rate) if config.rate else str(task.solution) for task in tasks]
+    programs = [inject_bugs(task, rng, config.rate) if config.rate else str(task.solution) for task in tasks]
     return [to_example(policy, task.prompt, program) for task, program in zip(tasks, programs, strict=True)]
 
 

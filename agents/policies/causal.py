@@ -19,7 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from agents.generation.generate import Completions, Finished, Sampling, generate, sample
 from agents.seeding import seeded_weights
-from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, read_tokenizer, save_tokenizer
+from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, save_tokenizer
 
 _ADAPTER_FILE = "adapter_config.json"
 
@@ -149,7 +149,7 @@ class Policy:
     @classmethod
     def load(cls, source: str | os.PathLike[str], lora: LoraConfig | None = None, seed: int = 0) -> Policy:
         """Load what ``save`` wrote, or any causal model with a fast tokenizer, from a folder or the Hub."""
-        return cls(load_policy(source, lora), read_tokenizer(source), seed)
+        return cls(load_policy(source, lora), load_tokenizer(source), seed)
 
     @_no_bars()
     def save(self, folder: str | os.PathLike[str]) -> Path:

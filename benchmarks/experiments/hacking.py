@@ -30,7 +30,7 @@ from benchmarks.lab.experiment import Cell
 from codegym import Judge
 from codegym.sandbox.backends import Backend, open_sandbox
 from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.syntax.lines import LineKind, kinds
+from codegym.syntax.lines import LineKind, line_kinds
 from codegym.tasks.procedural import FAMILIES
 
 
@@ -102,7 +102,7 @@ def look(options: Options, folder: Path, updates: int) -> dict[str, float]:
 
 def shape(texts: Sequence[str]) -> dict[str, float]:
     """Share of neutral lines, mean and largest number of lines."""
-    found = [kinds(text) for text in texts]
+    found = [line_kinds(text) for text in texts]
     lines = [len(each) for each in found]
     neutral = sum(kind is not LineKind.CODE for each in found for kind in each)
     return {"neutral_share": neutral / max(1, sum(lines)), "lines": statistics.mean(lines), "most_lines": max(lines)}

@@ -67,7 +67,7 @@ class Cell:
 
     horizon: int
     """Lines that must all be right."""
-    hard: float = 0.0
+    difficulty: float = 0.0
     """From 0 to 1: how much of the tasks is what goes wrong easily."""
     iterations: int = 40
     """The longest that an arm is trained."""
@@ -78,7 +78,7 @@ class Cell:
     @property
     def name(self) -> str:
         """As it stands in tables and folders."""
-        return f"{self.horizon} lines" + (f", hard {self.hard:g}" if self.hard else "")
+        return f"{self.horizon} lines" + (f", hard {self.difficulty:g}" if self.difficulty else "")
 
     @property
     def max_tokens(self) -> int:
@@ -90,7 +90,7 @@ class Cell:
 class Experiment:
     """All that decides the numbers."""
 
-    cells: tuple[Cell, ...] = (Cell(6, hard=1.0, iterations=20, seeds=1),)
+    cells: tuple[Cell, ...] = (Cell(6, difficulty=1.0, iterations=20, seeds=1),)
     arms: tuple[str, ...] = NAMES[:5]
     family: str = "pipelines"
     programs: int = 256
@@ -154,9 +154,9 @@ FULL = Experiment(
     cells=(
         Cell(3, iterations=30),
         Cell(5, iterations=40, seeds=5),
-        Cell(6, hard=1.0, iterations=40, seeds=5),
+        Cell(6, difficulty=1.0, iterations=40, seeds=5),
         Cell(8, iterations=40),
-        Cell(8, hard=1.0, iterations=80, equal_budgets=True),
+        Cell(8, difficulty=1.0, iterations=80, equal_budgets=True),
     ),
     arms=NAMES,
     longest=8,
@@ -167,6 +167,6 @@ FULL = Experiment(
     keep_completions=4,
     stop_at=0.6,
     start_programs=16_384,
-    tuning=Cell(6, hard=1.0, iterations=20, seeds=1),
+    tuning=Cell(6, difficulty=1.0, iterations=20, seeds=1),
 )
 """The map of when a PRM pays: hours on two cores. What is finished is kept, so it may take several evenings."""

@@ -58,7 +58,7 @@ class Found:
 
     def of(self, cell: Cell, arm: Arm) -> list[Result]:
         """The results of an arm in a cell, one a seed."""
-        horizon = {"horizon": cell.horizon, "hard": cell.hard}
+        horizon = {"horizon": cell.horizon, "difficulty": cell.difficulty}
         return [r for r in self.results if r["arm"] == arm.name and horizon.items() <= r["cell"].items()]
 
     def prices(self, cell: Cell, arm: Arm, *, with_labels: bool = False) -> list[float]:

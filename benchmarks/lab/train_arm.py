@@ -109,7 +109,7 @@ def prm_of(todo: RunSpec, arm: Arm) -> Path:
 
 def tasks_of(experiment: Experiment, cell: Cell, split: str = "train", *, curriculum: bool = False) -> Any:
     """The tasks of a cell, or those of all lengths up to its own."""
-    config = sft.Config(family=experiment.family, horizon=(1, cell.horizon), hard=cell.hard)
+    config = sft.Config(family=experiment.family, horizon=(1, cell.horizon), difficulty=cell.difficulty)
     return sft.make_family(config, split, None if curriculum else cell.horizon)  # type: ignore[arg-type]
 
 

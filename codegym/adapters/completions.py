@@ -21,7 +21,7 @@ import numpy as np
 from codegym.envs.batch import EpisodeBatch, StepResult
 from codegym.envs.config import Settings
 from codegym.tasks.record import Task
-from codegym.tasks.source import ListSource, Tasks, make_task_source
+from codegym.tasks.source import ListSource, TasksLike, make_task_source
 from codegym.tokenizers import ByteTokenizer
 
 Completion = str | Sequence[Mapping[str, Any]]
@@ -53,7 +53,9 @@ class CompletionReward:
         ValueError: a setting is out of range.
     """
 
-    def __init__(self, tasks: Tasks, *, strip_fences: bool = False, max_tokens: int = 16384, **settings: Any) -> None:
+    def __init__(
+        self, tasks: TasksLike, *, strip_fences: bool = False, max_tokens: int = 16384, **settings: Any
+    ) -> None:
         self.strip_fences = strip_fences
         self.tokenizer = ByteTokenizer()
         common: dict[str, Any] = {"tokenizer": self.tokenizer, "max_prompt_tokens": 1, "mask": None}
@@ -130,7 +132,12 @@ def fenced_code(text: str) -> str:
 
 
 def to_dataset(
-    tasks: Tasks, *, num_tasks: int | None = None, seed: int = 0, conversational: bool = False, path: str | None = None
+    tasks: TasksLike,
+    *,
+    num_tasks: int | None = None,
+    seed: int = 0,
+    conversational: bool = False,
+    path: str | None = None,
 ) -> list[dict[str, Any]]:
     """Rows with ``prompt`` and ``task_id``, for ``datasets.Dataset.from_list``.
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from codegym.sampling import Sampler
 from codegym.sandbox.backends import Backend, open_sandbox
 from codegym.sandbox.base import Limits, Sandbox
-from codegym.tasks.datasets import DATASETS, TaskSet, load
+from codegym.tasks.datasets import DATASETS, TaskSet, load_tasks
 
 output = Console()
 errors = Console(stderr=True)
@@ -32,7 +32,7 @@ class TaskOptions:
 
     def load(self) -> TaskSet:
         """Open the task set."""
-        return load(self.dataset, self.path, split=self.split)
+        return load_tasks(self.dataset, self.path, split=self.split)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from codegym.errors import DatasetError
 from codegym.evaluation.draws import DrawOptions, Draws
 from codegym.evaluation.evaluate import validate_ks
 from codegym.evaluation.metrics import Evaluation
-from codegym.tasks.datasets import DATASETS, load
+from codegym.tasks.datasets import DATASETS, load_tasks
 from codegym.tasks.procedural import FAMILIES, Procedural
 from codegym.tasks.record import Task
 from codegym.tasks.source import ListSource
@@ -41,7 +41,7 @@ class EvaluatedTasks:
     """The first so many tasks of a data set, by default all. Of a family, which has no end, so many are drawn."""
     horizon: tuple[int, ...] = ()
     """Lines of a program of a family, or the lowest and the highest number of them."""
-    hard: float | None = None
+    difficulty: float | None = None
     """How difficult the tasks of a family are, from 0 to 1."""
 
     def load(self, seed: int) -> ListSource:
@@ -50,9 +50,9 @@ class EvaluatedTasks:
             return ListSource(tuple({task.task_id: task for task in self._drawn(seed)}.values()))
         if self.dataset not in DATASETS:
             raise ValueError(f"no tasks {self.dataset!r}; there are {_NAMES}")
-        if self.horizon or self.hard is not None:
-            raise ValueError(f"--horizon and --hard are for {', '.join(FAMILIES)}, got --dataset {self.dataset}")
-        return ListSource(load(self.dataset, self.path, split=self.split, limit=self.limit))
+        if self.horizon or self.difficulty is not None:
+            raise ValueError(f"--horizon and --difficulty are for {', '.join(FAMILIES)}, got --dataset {self.dataset}")
+        return ListSource(load_tasks(self.dataset, self.path, split=self.split, limit=self.limit))
 
     def _drawn(self, seed: int) -> Iterator[Task]:
         if self.limit is None or self.limit < 1:
@@ -61,7 +61,7 @@ class EvaluatedTasks:
             raise ValueError(f"{self.dataset} takes no --path, and one or two numbers of lines as --horizon")
         knobs: dict[str, Any] = {"split": self.split or "test"}
         knobs |= {"horizon": self.horizon[0] if len(self.horizon) == 1 else self.horizon} if self.horizon else {}
-        knobs |= {} if self.hard is None else {"hard": self.hard}
+        knobs |= {} if self.difficulty is None else {"difficulty": self.difficulty}
         family, rng = replace(cast(Procedural, FAMILIES[self.dataset]()), **knobs), np.random.default_rng(seed)
         return (family.draw(rng) for _ in range(self.limit))
 

@@ -91,7 +91,7 @@ def find_problem(task_id: str, is_gold: bool, verdict: Verdict | SandboxError, r
 
 def _report(task_set: TaskSet, problems: list[Problem], repeats: int) -> None:
     num_gold = sum(task.solution is not None for task in task_set)
-    num_own_types = sum(bool(task.metadata.get("uses_candidate_types")) for task in task_set)
+    num_own_types = sum(task.uses_candidate_types for task in task_set)
     if problems:
         table = Table("task", "program", "status", "error", "round", title="Wrong")
         for problem in problems:

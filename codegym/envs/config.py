@@ -13,7 +13,7 @@ from codegym.judge.shared import make_judge
 from codegym.rewards import Reward, ScoresNeeded, parse_reward
 from codegym.sandbox.base import Limits
 from codegym.scorers import FakeLineScorer, LineScorer
-from codegym.tasks.source import Tasks
+from codegym.tasks.source import TasksLike
 from codegym.tokenizers import Tokenizer
 
 Mask = Literal["text", "completable"] | None
@@ -27,7 +27,7 @@ class Settings:
         ValueError: a keyword has no such value, or two of them contradict each other.
     """
 
-    tasks: Tasks = "arithmetic"
+    tasks: TasksLike = "arithmetic"
     """Name of a procedural family or of a data set, a ``Task``, a sequence of tasks, or a task source."""
     path: str | os.PathLike[str] | None = None
     """File of the data set; without it the data set comes from the Hub."""

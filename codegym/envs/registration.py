@@ -20,7 +20,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "TACO-": {"tasks": "taco", **_LARGE},
     "CodeContests-": {"tasks": "codecontests", **_LARGE},
     "LiveCodeBench-": {"tasks": "livecodebench", **_LARGE},
-    "JSONL-": {"tasks": "codegym", **_SMALL},
+    "JSONL-": {"tasks": "jsonl", **_SMALL},
 }
 """What stands before "Token-v0" and "Line-v0" in an id -> its keywords, each of which may be given anew."""
 

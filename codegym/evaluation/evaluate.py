@@ -21,7 +21,7 @@ from codegym.judge import JudgeLike, Verdict
 from codegym.judge.shared import SharedJudge, make_judge
 from codegym.sandbox.base import Limits, Sandbox
 from codegym.tasks.record import Task
-from codegym.tasks.source import ListSource, Tasks, make_task_source
+from codegym.tasks.source import ListSource, TasksLike, make_task_source
 
 T = TypeVar("T")
 Policy = Callable[[Sequence[str]], Sequence[str]]
@@ -40,7 +40,7 @@ class _Written(NamedTuple):
 
 def evaluate(
     policy: Policy,
-    tasks: Tasks,
+    tasks: TasksLike,
     *,
     num_samples: int = 1,
     ks: Sequence[int] = (),
@@ -50,7 +50,7 @@ def evaluate(
 ) -> Evaluation:
     r"""Let a policy write programs, judge them, and score them: pass@k with 95 % intervals over tasks.
 
-        found = evaluate(ask_my_model, load("mbpp", "mbpp.jsonl")[:100], num_samples=20)
+        found = evaluate(ask_my_model, load_tasks("mbpp", "mbpp.jsonl")[:100], num_samples=20)
         print(found.scores, found.statuses)
 
     The policy is any callable, so it may ask a model behind an API. A completion is judged as it is: where a model

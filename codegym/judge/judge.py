@@ -130,8 +130,7 @@ class Judge:
         if isinstance(checks[0], CallCheck):
             return CallJob(task.entry_point, tuple(check.arguments for check in checks if isinstance(check, CallCheck)))
         sources = tuple(check.source for check in checks if isinstance(check, AssertCheck))
-        attributes = bool(task.metadata.get("uses_candidate_types"))
-        return AssertJob(task.examiner, sources, task.exports, attributes, self.stop_at_first_failure)
+        return AssertJob(task.examiner, sources, task.exports, task.uses_candidate_types, self.stop_at_first_failure)
 
     def _judge(self, task: Task, request: Request) -> Steps[Verdict]:
         """Run the program, once more with the sandbox to itself if it ran out of wall time, and read the verdict."""

@@ -12,7 +12,7 @@ from codegym.rewards.base import Term, at_end
 from codegym.rewards.credit.spans import credit_lines, is_rewardable, source_lines
 from codegym.rewards.validation import check_number, unit_score
 from codegym.step import Step
-from codegym.syntax.lines import LineKind, kinds
+from codegym.syntax.lines import LineKind, line_kinds
 
 
 def progress(*, expected_lines: float | str = "solution", until_error: bool = True) -> Term:
@@ -77,4 +77,4 @@ def _solution_lines(last: Step) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def _count(solution: str) -> int:
-    return max(kinds(solution).count(LineKind.CODE), 1)
+    return max(line_kinds(solution).count(LineKind.CODE), 1)

@@ -20,7 +20,7 @@ from codegym.sampling.base import Completion, PrefixRequest
 from codegym.sampling.batching import batches
 from codegym.sampling.loading import load_causal
 from codegym.tasks.record import Task
-from codegym.tokenizers import Tokenizer, encode_exactly, read_tokenizer
+from codegym.tokenizers import Tokenizer, encode_exactly, load_tokenizer
 
 
 class _Row(NamedTuple):
@@ -94,7 +94,7 @@ class TransformersSampler:
             ImportError: it is an adapter, and ``peft`` is not installed.
         """
         model: Any = load_causal(source)
-        return cls(model.to(device), read_tokenizer(source), **options)
+        return cls(model.to(device), load_tokenizer(source), **options)
 
     def __call__(self, requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
         """Complete prefixes."""

@@ -59,10 +59,10 @@ def split_lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def kinds(text: str) -> tuple[LineKind, ...]:
+def line_kinds(text: str) -> tuple[LineKind, ...]:
     r"""Give the kind of every line of a program.
 
-    >>> [kind.value for kind in kinds("def f():\n    '''Doc.'''\n\n    return 1  # one")]
+    >>> [kind.value for kind in line_kinds("def f():\n    '''Doc.'''\n\n    return 1  # one")]
     ['code', 'docstring', 'blank', 'code']
     """
     found, state = [], INITIAL_STATE

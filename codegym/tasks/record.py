@@ -52,6 +52,8 @@ class Task:
         exports: names of the program which ``examiner`` and the assert checks may use.
         comparison: name of the rule that compares what came with what was expected (``codegym.judge.comparison``).
         solution: a completion that passes, or None where the data set has none.
+        uses_candidate_types: Whether the checks read attributes of the program's own objects: the tests of MBPP 601
+            pass instances of a class that the program defines.
         metadata: what else the data set says (difficulty, source, url ...), plain JSON data.
 
     Raises:
@@ -67,6 +69,7 @@ class Task:
     exports: tuple[str, ...] = ()
     comparison: str = "exact"
     solution: str | None = None
+    uses_candidate_types: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from codegym.tasks.datasets import DATASETS, TaskSet, load
+from codegym.tasks.datasets import DATASETS, TaskSet, load_tasks
 from codegym.tasks.procedural import FAMILIES
 from codegym.tasks.record import Task
 
@@ -48,10 +48,10 @@ class ListSource:
         return self.tasks[self._places[str(task_id)]]
 
 
-Tasks = str | Task | Sequence[Task] | TaskSource
+TasksLike = str | Task | Sequence[Task] | TaskSource
 
 
-def make_task_source(tasks: Tasks, path: str | os.PathLike[str] | None = None) -> TaskSource:
+def make_task_source(tasks: TasksLike, path: str | os.PathLike[str] | None = None) -> TaskSource:
     """Make a task source of what a user names.
 
     Args:
@@ -64,7 +64,7 @@ def make_task_source(tasks: Tasks, path: str | os.PathLike[str] | None = None) -
         TypeError: something else.
     """
     if isinstance(tasks, str) and tasks in DATASETS:
-        return ListSource(load(tasks, path))
+        return ListSource(load_tasks(tasks, path))
     if path is not None:
         raise ValueError(
             f"path={str(path)!r} needs the name of a data set ({', '.join(DATASETS)}), got tasks={tasks!r}"

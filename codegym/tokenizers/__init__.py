@@ -2,9 +2,8 @@
 
 from codegym.tokenizers.base import Tokenizer
 from codegym.tokenizers.exact import encode_exactly
-from codegym.tokenizers.files import read_tokenizer, save_tokenizer
 from codegym.tokenizers.hf import TransformersTokenizer
-from codegym.tokenizers.loading import load_tokenizer
+from codegym.tokenizers.loading import load_tokenizer, save_tokenizer
 from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 from codegym.tokenizers.training import train_tokenizer
 
@@ -15,7 +14,7 @@ __all__ = [
     "VocabularyTokenizer",
     "encode_exactly",
     "load_tokenizer",
-    "read_tokenizer",
+    "load_tokenizer",
     "save_tokenizer",
     "train_tokenizer",
 ]

@@ -32,7 +32,7 @@ from codegym.cli import main
 from codegym.scorers.labels.files import read_labels
 from codegym.scorers.labels.labels import line_labels
 from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.tasks.datasets import load
+from codegym.tasks.datasets import load_tasks
 from codegym.tokenizers import TransformersTokenizer
 
 pytestmark = [
@@ -120,7 +120,7 @@ def fit(model, tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]])
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
 def base(request, rows, tmp_path_factory) -> Path:
     """A pre-trained model with its tokenizer, as somebody else saved it."""
-    tasks = load("mbpp", rows)
+    tasks = load_tasks("mbpp", rows)
     pairs = [(task.prompt, program) for task in tasks for program in mistaken(task.solution)]
     tokenizer = make_tokenizer([text for pair in pairs for text in pair])
     model = make_model(request.param, tokenizer)
@@ -203,7 +203,7 @@ def test_only_the_adapter_has_learned(trained) -> None:
 def test_the_saved_policy_gives_the_same_log_probabilities(trained, rows) -> None:
     policy, loaded = trained.run.policy, Policy.load(trained.run.folder / "policy")
     assert loaded.tokenizer == policy.tokenizer
-    task = load("mbpp", rows)[0]
+    task = load_tasks("mbpp", rows)[0]
     prompt = policy.tokenizer.encode(task.prompt)
     tokens = torch.tensor([prompt + policy.tokenizer.encode(task.solution)])
     mask = torch.arange(tokens.shape[1])[None] >= len(prompt)

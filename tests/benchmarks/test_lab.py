@@ -33,7 +33,7 @@ COST = {
     "same_line_auc": 0.85,
     "calibration_error": 0.05,
 }
-TWO = Experiment(cells=(Cell(3), Cell(5, hard=1.0)), arms=("sparse PPO", "both"))
+TWO = Experiment(cells=(Cell(3), Cell(5, difficulty=1.0)), arms=("sparse PPO", "both"))
 STARTS = {"3 lines": [0.1, 0.09, 0.11], "5 lines, hard 1": [0.001, 0.0005, 0.002]}
 
 

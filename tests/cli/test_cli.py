@@ -21,7 +21,7 @@ from codegym.evaluation.evaluate import judge_in_order
 from codegym.judge import Status
 from codegym.sandbox.base import Execution, ExitReason, Failure, Request, Run
 from codegym.sandbox.process import unavailable_reason
-from codegym.tasks.datasets import dump
+from codegym.tasks.datasets import save_tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = [Task(str(number), "Print it.", (StdinCheck("", str(number)),), solution=f"{number}") for number in range(3)]
@@ -54,7 +54,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    dump(TASKS, tmp_path / "tasks.jsonl")
+    save_tasks(TASKS, tmp_path / "tasks.jsonl")
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def run(*args: object) -> int:
 
 
 def judge(folder: Path, *args: object, samples: str = "samples.jsonl") -> int:
-    return run("judge", folder / samples, "--dataset", "codegym", "--path", folder / "tasks.jsonl", *args)
+    return run("judge", folder / samples, "--dataset", "jsonl", "--path", folder / "tasks.jsonl", *args)
 
 
 def verdicts(folder: Path) -> list[dict]:
@@ -216,13 +216,13 @@ def test_bad_sample_names_file_line_and_field(data: Path, machine: Machine, line
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["judge", "no.jsonl", "--dataset", "codegym", "--path", "{tasks}"], "no.jsonl: cannot be read"),
-        (["judge", "no.txt", "--dataset", "codegym", "--path", "{tasks}"], "wanted a file that ends in .jsonl"),
-        (["judge", "no.jsonl", "--dataset", "codegym", "--path", "no.jsonl"], "no.jsonl: cannot be read"),
+        (["judge", "no.jsonl", "--dataset", "jsonl", "--path", "{tasks}"], "no.jsonl: cannot be read"),
+        (["judge", "no.txt", "--dataset", "jsonl", "--path", "{tasks}"], "wanted a file that ends in .jsonl"),
+        (["judge", "no.jsonl", "--dataset", "jsonl", "--path", "no.jsonl"], "no.jsonl: cannot be read"),
         (["judge", "no.jsonl", "--dataset", "pascal"], "no data set 'pascal'; there are humaneval"),
-        (["validate", "--dataset", "codegym", "--path", "{tasks}", "--repeats", "0"], "--repeats must be at least 1"),
+        (["validate", "--dataset", "jsonl", "--path", "{tasks}", "--repeats", "0"], "--repeats must be at least 1"),
         (
-            ["validate", "--dataset", "codegym", "--path", "{tasks}", "--limits.processes", "0"],
+            ["validate", "--dataset", "jsonl", "--path", "{tasks}", "--limits.processes", "0"],
             "Limits.processes must be",
         ),
     ],
@@ -260,13 +260,13 @@ def test_window_is_kept_and_so_is_the_order() -> None:
 
 
 def test_validate_wants_gold_to_pass_and_nothing_to_fail(data: Path, machine: Machine, capsys) -> None:
-    validate = ("validate", "--dataset", "codegym", "--path", data / "tasks.jsonl")
+    validate = ("validate", "--dataset", "jsonl", "--path", data / "tasks.jsonl")
     assert run(*validate, "--repeats", 2) == 0
     assert len(machine.sources) == 12  # three solutions and three empty programs, twice: nothing is remembered
     wrong = Task("wrong", "", (StdinCheck("", "1"),), solution="raise")
     empty = Task("empty", "", (StdinCheck("", ""),))
-    own = Task("own", "", (AssertCheck("f()"),), exports=("f",), metadata={"uses_candidate_types": True})
-    dump([*TASKS, wrong, empty, own], data / "tasks.jsonl")
+    own = Task("own", "", (AssertCheck("f()"),), exports=("f",), uses_candidate_types=True)
+    save_tasks([*TASKS, wrong, empty, own], data / "tasks.jsonl")
     capsys.readouterr()
     assert run(*validate) == 1
     out = capsys.readouterr().out
@@ -278,8 +278,8 @@ def test_validate_wants_gold_to_pass_and_nothing_to_fail(data: Path, machine: Ma
 
 
 def test_validate_tells_a_broken_machine_apart(data: Path, machine: Machine) -> None:
-    dump([Task("0", "", (StdinCheck("", "1"),), solution="broken")], data / "tasks.jsonl")
-    assert run("validate", "--dataset", "codegym", "--path", data / "tasks.jsonl") == 2
+    save_tasks([Task("0", "", (StdinCheck("", "1"),), solution="broken")], data / "tasks.jsonl")
+    assert run("validate", "--dataset", "jsonl", "--path", data / "tasks.jsonl") == 2
 
 
 @pytest.mark.parametrize("command", ["judge", "validate", "sandbox build"])
@@ -300,7 +300,7 @@ def test_killed_judge_loses_nothing_finished(data: Path) -> None:
     needs_process_sandbox()
     slow = "import time\ntime.sleep(0.05)\nprint(0)"
     write_samples(data / "samples.jsonl", *[(0, f"{slow}  # {number}") for number in range(40)])
-    arguments = ["judge", data / "samples.jsonl", "--dataset", "codegym", "--path", data / "tasks.jsonl"]
+    arguments = ["judge", data / "samples.jsonl", "--dataset", "jsonl", "--path", data / "tasks.jsonl"]
     command = [sys.executable, "-m", "codegym.cli", *map(str, arguments), "--sandbox", "process", "--workers", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     out = data / "samples.verdicts.jsonl"

@@ -18,7 +18,7 @@ from codegym.cli import common, main
 from codegym.evaluation.evaluate import evaluate, places
 from codegym.evaluation.metrics import Score
 from codegym.sandbox.process import ProcessSandbox
-from codegym.tasks.datasets import dump
+from codegym.tasks.datasets import save_tasks
 from codegym.tasks.procedural import Pipelines
 
 PREAMBLE = "def f(x): return x"
@@ -130,7 +130,7 @@ def policy_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    dump(TASKS, tmp_path / "tasks.jsonl")
+    save_tasks(TASKS, tmp_path / "tasks.jsonl")
     return tmp_path
 
 
@@ -141,7 +141,7 @@ def run(*args: object) -> int:
 
 
 def run_evaluate(policy: Path, data: Path, *args: object, samples: int = 12) -> int:
-    tasks = ("--dataset", "codegym", "--path", data / "tasks.jsonl", "--out", data / "out.jsonl")
+    tasks = ("--dataset", "jsonl", "--path", data / "tasks.jsonl", "--out", data / "out.jsonl")
     fixed = ("--num-samples", samples, "--max-new-tokens", 2, "--batch-size", 8, "--workers", 2)
     return run("evaluate", policy, *tasks, *fixed, "--sandbox", "process", *args)
 
@@ -154,7 +154,7 @@ def rows(path: Path) -> list[dict]:
 def finished(policy_folder, tmp_path_factory) -> dict[str, bytes]:
     """Files of an evaluation that was not interrupted."""
     folder = tmp_path_factory.mktemp("finished")
-    dump(TASKS, folder / "tasks.jsonl")
+    save_tasks(TASKS, folder / "tasks.jsonl")
     assert run_evaluate(policy_folder, folder) == 0
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -249,7 +249,7 @@ def test_tasks_of_a_family_are_drawn(tmp_path) -> None:
     size = TinyConfig(num_layers=1, width=16, num_heads=2, mlp_width=16, max_positions=256)
     folder = make_tiny("bytes", size).save(tmp_path / "policy")
     out = tmp_path / "out.jsonl"
-    command = ["evaluate", folder, "--dataset", "pipelines", "--limit", 3, "--horizon", 2, "--hard", 0.5]
+    command = ["evaluate", folder, "--dataset", "pipelines", "--limit", 3, "--horizon", 2, "--difficulty", 0.5]
     assert run(*command, "--max-tokens", 4, "--sandbox", "process", "--greedy", "--out", out) == 0
     ids = [row["task_id"] for row in rows(out)]
     assert len(set(ids)) == 3 and all(id.startswith("pipelines:test:2:0.5:") for id in ids)
@@ -285,12 +285,12 @@ def test_an_adapter_writes_other_programs_than_its_base(policy_folder, data) -> 
         (["--dataset", "pipelines"], "--limit must say how many"),
         (["--dataset", "pipelines", "--limit", "2", "--path", "x"], "takes no --path"),
         (["--dataset", "pipelines", "--limit", "2", "--split", "dev"], 'split must be "train" or "test"'),
-        (["--dataset", "mbpp", "--path", "x.jsonl", "--horizon", "3"], "--horizon and --hard are for arithmetic"),
+        (["--dataset", "mbpp", "--path", "x.jsonl", "--horizon", "3"], "--horizon and --difficulty are for arithmetic"),
         (["--dataset", "pipelines", "--limit", "2", "--num-samples", "2", "--ks", "10"], "draw more samples"),
         (["--dataset", "pipelines", "--limit", "2", "--num-samples", "2", "--greedy"], "the same program every time"),
         (["--dataset", "pipelines", "--limit", "2", "--batch-size", "0"], "--batch-size"),
         (["--dataset", "pipelines", "--limit", "2", "--out", "x.json"], "ends in .jsonl"),
-        (["--dataset", "codegym", "--path", "x.jsonl", "--out", "x.jsonl"], "a file of its own"),
+        (["--dataset", "jsonl", "--path", "x.jsonl", "--out", "x.jsonl"], "a file of its own"),
         (["--dataset", "pipelines", "--limit", "2", "--max-tokens", "16"], "no room for a prompt"),
     ],
 )

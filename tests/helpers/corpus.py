@@ -70,7 +70,7 @@ def assert_task(task_id: str, source: str, checks: tuple[str, ...], examiner: st
     """Tests as in MBPP; ``source`` is the solution and the exports are its functions and classes."""
     fields.setdefault("exports", ("mix",))
     if any(name[0].isupper() for name in fields["exports"]):
-        fields.setdefault("metadata", {"uses_candidate_types": True})
+        fields.setdefault("uses_candidate_types", True)
     checks = tuple(AssertCheck(check) for check in checks)
     return Task(task_id, PROMPT, checks, examiner=examiner, solution=source, **fields)
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from codegym.tasks.datasets import dump
+from codegym.tasks.datasets import save_tasks
 from codegym.tasks.record import CallCheck, Task
 
 Rows = list[dict[str, Any]]
@@ -63,8 +63,8 @@ OWN = Task(
 def write_rows(folder: Path, name: str) -> Path:
     """Write the file of a data set."""
     path = folder / "rows.jsonl"
-    if name == "codegym":
-        dump([OWN], path)
+    if name == "jsonl":
+        save_tasks([OWN], path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[name]), encoding="utf-8")
     return path

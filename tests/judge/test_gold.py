@@ -15,7 +15,7 @@ import pytest
 from codegym import Judge, StdinCheck, Task
 from codegym.sandbox.backends import open_sandbox
 from codegym.sandbox.pool import Pool
-from codegym.tasks.datasets import load
+from codegym.tasks.datasets import load_tasks
 
 SETS = {
     "mbpp": ("mbpp", "mbpp.jsonl", 974),
@@ -34,7 +34,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Pool]:
 @pytest.fixture(params=SETS)
 def tasks(request: pytest.FixtureRequest) -> list[Task]:
     name, file, num_tasks = SETS[request.param]
-    tasks = [*load(name, find(request, file))]
+    tasks = [*load_tasks(name, find(request, file))]
     assert len(tasks) == num_tasks
     return tasks
 

@@ -87,7 +87,7 @@ def test_expected_values_never_leave_the_judge():
 def test_assert_checks_go_to_the_examiner():
     task = Task("t", "p", ASSERT.checks[:1], examiner="import math", exports=("f",))
     assert asked(task).job == AssertJob("import math", ("assert f(1) == 2",), ("f",))
-    own_types = Task("t", "p", ASSERT.checks[:1], exports=("f",), metadata={"uses_candidate_types": True})
+    own_types = Task("t", "p", ASSERT.checks[:1], exports=("f",), uses_candidate_types=True)
     assert asked(own_types, stop_at_first_failure=True).job == AssertJob(
         "", ("assert f(1) == 2",), ("f",), attributes=True, stop_at_first_failure=True
     )

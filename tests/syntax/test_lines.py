@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegym.syntax.lines import INITIAL_STATE, MAX_DEPTH, LexerState, LineKind, kinds, line_kind, split_lines
+from codegym.syntax.lines import INITIAL_STATE, MAX_DEPTH, LexerState, LineKind, line_kind, line_kinds, split_lines
 
 LETTERS = {"code": "x", "blank": "_", "comment": "#", "docstring": '"', "continuation": ">"}
 
 
 def letters(text: str) -> str:
     """One letter for each line: x code, _ blank, # comment, " docstring, > continuation."""
-    return "".join(LETTERS[kind] for kind in kinds(text))
+    return "".join(LETTERS[kind] for kind in line_kinds(text))
 
 
 def test_smallest_use() -> None:
@@ -170,7 +170,7 @@ def test_kinds_of_glued_statements_are_those_of_tokenize(pieces: list[str], cut:
 @given(st.lists(st.sampled_from(PIECES)))
 def test_line_ends_of_windows_change_nothing(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert kinds(text.replace("\n", "\r\n")) == kinds(text)
+    assert line_kinds(text.replace("\n", "\r\n")) == line_kinds(text)
 
 
 NASTY = st.text("'\"\\\n\r#([{}])f: xR;", max_size=60) | st.text(max_size=20)
@@ -179,12 +179,12 @@ NASTY = st.text("'\"\\\n\r#([{}])f: xR;", max_size=60) | st.text(max_size=20)
 @given(NASTY)
 def test_any_text_has_one_kind_for_each_line(text: str) -> None:
     assert "".join(split_lines(text)) == text
-    assert len(kinds(text)) == len(split_lines(text))
+    assert len(line_kinds(text)) == len(split_lines(text))
 
 
 @given(NASTY, NASTY)
 def test_later_lines_do_not_change_earlier_ones(text: str, more: str) -> None:
-    assert kinds(text + "\n" + more)[: text.count("\n") + 1] == kinds(text + "\n")
+    assert line_kinds(text + "\n" + more)[: text.count("\n") + 1] == line_kinds(text + "\n")
 
 
 @pytest.mark.parametrize("line", ['"""\n', "(" * 50 + "\n", "f'{" * 50, 'f"""{' * 20 + "\n", "x\n", "'\\\n"])

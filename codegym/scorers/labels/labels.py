@@ -19,7 +19,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
-from codegym.syntax.lines import LineKind, kinds, split_lines
+from codegym.syntax.lines import LineKind, line_kinds, split_lines
 
 
 class SuccessCount(NamedTuple):
@@ -122,7 +122,7 @@ def code_lines(completion: str) -> list[int]:
     >>> code_lines("x = 1\n\n# Done.\nprint(x)\n")
     [1, 4]
     """
-    return [number for number, kind in enumerate(kinds(completion), start=1) if kind is LineKind.CODE]
+    return [number for number, kind in enumerate(line_kinds(completion), start=1) if kind is LineKind.CODE]
 
 
 def line_labels(program: LabelledProgram, kind: LabelKind = "hard") -> tuple[float, ...]:

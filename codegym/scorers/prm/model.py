@@ -24,7 +24,7 @@ from codegym.sampling.loading import load_causal
 from codegym.scorers import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
 from codegym.scorers.prm.value import ValueModel
-from codegym.tokenizers import Tokenizer, load_tokenizer, read_tokenizer, save_tokenizer
+from codegym.tokenizers import Tokenizer, load_tokenizer, save_tokenizer
 
 _LONGEST = 2048
 _SETTINGS, _CARD, _HEAD, _TRUNK, _TOKENIZER = "prm.json", "card.json", "head.safetensors", "trunk", "tokenizer"
@@ -98,7 +98,7 @@ class ProcessRewardModel(nn.Module):
             options: as for the class.
         """
         trunk = cast(PreTrainedModel, load_causal(source).base_model)
-        return cls(trunk, read_tokenizer(source) if tokenizer is None else tokenizer, **options)
+        return cls(trunk, load_tokenizer(source) if tokenizer is None else tokenizer, **options)
 
     @classmethod
     def from_scratch(
@@ -218,7 +218,7 @@ class ProcessRewardModel(nn.Module):
         settings = json.loads((path / _SETTINGS).read_text(encoding="utf-8"))
         card = json.loads((path / _CARD).read_text(encoding="utf-8"))
         trunk = AutoModel.from_pretrained(path / _TRUNK)
-        model = cls(trunk, read_tokenizer(path / _TOKENIZER), **settings, card=card)
+        model = cls(trunk, load_tokenizer(path / _TOKENIZER), **settings, card=card)
         model.head.load_state_dict(load_file(path / _HEAD))
         return model.eval()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from codegym.syntax.completion.logical_line import read
 from codegym.syntax.completion.outline import Outline, outline_of
-from codegym.syntax.completion.viable import can_be_completed, is_number, parse_error, parses
+from codegym.syntax.completion.parsing import can_be_completed, is_number, parse_error, parses
 
 _SPACE = " \t\f"
 

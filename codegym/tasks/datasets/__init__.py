@@ -1,7 +1,7 @@
-"""Data sets: ``load("humaneval")``, ``load("apps", "train.jsonl")``; one loader a file, one table of all of them."""
+"""Data sets: one reader a file, and one table of all of them. ``load_tasks`` reads, ``save_tasks`` writes."""
 
-from codegym.tasks.datasets.codegym_format import dump
-from codegym.tasks.datasets.registry import DATASETS, load
+from codegym.tasks.datasets.codegym_format import save_tasks
+from codegym.tasks.datasets.registry import DATASETS, load_tasks
 from codegym.tasks.datasets.taskset import TaskSet
 
-__all__ = ["DATASETS", "TaskSet", "dump", "load"]
+__all__ = ["DATASETS", "TaskSet", "load_tasks", "save_tasks"]

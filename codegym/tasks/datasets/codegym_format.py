@@ -11,15 +11,17 @@ Every line has these fields (all but the first four may be missing, and then hav
                      {"assert": source}
     preamble, entry_point, examiner, comparison, solution    texts
     exports      a list of texts
+    uses_candidate_types    true or false
     metadata     an object
 
 Values are plain Python data, written as ``codegym.tasks.datasets.plain_json`` describes; files are UTF-8 with
 ``\n`` as line end.
 
 >>> import tempfile
+>>> from codegym.tasks.datasets import load_tasks
 >>> with tempfile.TemporaryDirectory() as folder:
-...     dump([Task("1", "Echo.", (StdinCheck("a", "a"),))], f"{folder}/tasks.jsonl")
-...     load(f"{folder}/tasks.jsonl").by_id(1).prompt
+...     save_tasks([Task("1", "Echo.", (StdinCheck("a", "a"),))], f"{folder}/tasks.jsonl")
+...     load_tasks("jsonl", f"{folder}/tasks.jsonl").by_id(1).prompt
 'Echo.'
 """
 
@@ -34,21 +36,19 @@ from pathlib import Path
 from typing import Any
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets.files import FileRows
 from codegym.tasks.datasets.plain_json import decode, encode, plain_text
 from codegym.tasks.datasets.row import Row, describe_value
-from codegym.tasks.datasets.taskset import TaskSet
 from codegym.tasks.record import AssertCheck, CallCheck, Check, StdinCheck, Task
 
 VERSION = 1
-"""Version of the format that ``dump`` writes; ``load`` reads no other."""
+"""Version of the format that ``save_tasks`` writes; ``load_tasks`` reads no other."""
 
 _TEXTS = ("preamble", "entry_point", "examiner", "comparison", "solution")
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Task)}
-_FIELDS = {"codegym", "task_id", "prompt", "checks", "exports", "metadata", *_TEXTS}
+_FIELDS = {"codegym", "task_id", "prompt", "checks", "exports", "uses_candidate_types", "metadata", *_TEXTS}
 
 
-def dump(tasks: Iterable[Task], path: str | os.PathLike[str]) -> None:
+def save_tasks(tasks: Iterable[Task], path: str | os.PathLike[str]) -> None:
     """Write tasks to a ``.jsonl`` or ``.jsonl.gz`` file, which appears only once all of them are written."""
     target = Path(path)
     if not target.name.endswith((".jsonl", ".jsonl.gz")):
@@ -60,11 +60,6 @@ def dump(tasks: Iterable[Task], path: str | os.PathLike[str]) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-
-
-def load(path: str | os.PathLike[str], *, strict: bool = True, limit: int | None = None) -> TaskSet:
-    """Open a file that ``dump`` wrote; see ``TaskSet`` for ``strict`` and ``limit``."""
-    return TaskSet(FileRows(path), read, strict=strict, limit=limit)
 
 
 def read(row: Row) -> Task:
@@ -85,6 +80,7 @@ def read(row: Row) -> Task:
         prompt=_field(row, "prompt", str, None),
         checks=tuple(map(_read_check, checks)),
         exports=tuple(exports),
+        uses_candidate_types=_field(row, "uses_candidate_types", bool, False),
         metadata=_field(row, "metadata", dict, {}),
         **{name: _field(row, name, str, None) for name in _TEXTS if name in row.values},
     )
@@ -102,6 +98,7 @@ def _write(tasks: Iterable[Task], raw: Any, *, packed: bool) -> None:  # noqa: A
 def _line(task: Task) -> bytes:
     kept = {name: getattr(task, name) for name in _TEXTS if getattr(task, name) != _DEFAULTS[name]}
     kept |= {"exports": list(task.exports)} if task.exports else {}
+    kept |= {"uses_candidate_types": True} if task.uses_candidate_types else {}
     kept |= {"metadata": dict(task.metadata)} if task.metadata else {}
     head = {"codegym": VERSION, "task_id": task.task_id, "prompt": task.prompt}
     try:

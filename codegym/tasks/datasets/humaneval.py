@@ -17,7 +17,7 @@ from codegym.errors import DatasetError
 from codegym.tasks.datasets import plus
 from codegym.tasks.datasets.asserts import is_python, parse
 from codegym.tasks.datasets.row import Row
-from codegym.tasks.datasets.split_checks import WHOLE, split_check
+from codegym.tasks.datasets.split_checks import UNSPLIT_CHECK, split_check
 from codegym.tasks.record import AssertCheck, Task
 
 
@@ -31,7 +31,7 @@ def read(row: Row) -> Task:
     if sources == []:
         raise DatasetError("field 'test': no assert depends on the function under test")
     if sources is None:
-        sources, helpers = [WHOLE], [*helpers, check]
+        sources, helpers = [UNSPLIT_CHECK], [*helpers, check]
     parameter = check.args.args[0].arg if check.args.args else "candidate"
     names = dict.fromkeys([parameter, "candidate"])
     examiner = [*map(ast.unparse, helpers), *(f"{name} = {entry_point}" for name in names)]

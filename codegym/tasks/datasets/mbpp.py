@@ -32,7 +32,7 @@ def read(row: Row, *, challenge: bool = False, shown_tests: int = 3) -> Task:
         challenge: make checks of ``challenge_test_list`` too.
         shown_tests: how many of the tests stand in the prompt; 0 is allowed.
     """
-    describe_value, tests = _tests(row, "test_list"), _tests(row, "test_list")
+    shown, tests = _tests(row, "test_list"), _tests(row, "test_list")
     if challenge:
         tests += _tests(row, "challenge_test_list")
     gold = row.text("code")
@@ -46,7 +46,7 @@ def read(row: Row, *, challenge: bool = False, shown_tests: int = 3) -> Task:
         examiner="\n".join([*needs.imports, *([setup] if setup else [])]),
         checks=tests,
         entry_point=functions[0] if len(functions) == 1 else "",
-        describe_value=describe_value[: max(shown_tests, 0)],
+        shown=shown[: max(shown_tests, 0)],
     )
 
 
@@ -56,14 +56,14 @@ def read_plus(row: Row, *, shown_tests: int = 3) -> Task:
     if "base_input" in row:
         return _native_task(row, number)
     test = parse(row.text("test"), "test")
-    describe_value = _tests(row, "test_list")[: max(shown_tests, 0)]
+    shown = _tests(row, "test_list")[: max(shown_tests, 0)]
     loop = plus.find_loop(test.body)
     if loop is None:
-        return _whole_test(row, test, describe_value)
+        return _whole_test(row, test, shown)
     needs = AssertRequirements((loop.function,), (), ())
     gold = row.text("code")
     examination = plus.hub_examination("mbpp", number, loop, row, gold, loop.function)
-    return _task(row, needs, examination.setup, examination.checks, loop.function, describe_value)
+    return _task(row, needs, examination.setup, examination.checks, loop.function, shown)
 
 
 def _native_task(row: Row, number: int) -> Task:
@@ -81,39 +81,37 @@ def _native_task(row: Row, number: int) -> Task:
     )
 
 
-def _whole_test(row: Row, test: ast.Module, describe_value: list[str]) -> Task:
+def _whole_test(row: Row, test: ast.Module, shown: list[str]) -> Task:
     """Make a task of a ``test`` without the usual loop: its statements are the body of a check."""
     parameters = ast.arguments([], [ast.arg("candidate")], None, [], [], None, [])
     body = ast.FunctionDef("check", parameters, test.body, [], lineno=1, col_offset=0)
     needs = find_needs(row.text("code"), "", [ast.unparse(test)])
     sources = split_check(body, [], frozenset(needs.exports)) or [ast.unparse(test)]
     setup = "\n".join(["candidate = None", *needs.imports])
-    return _task(row, needs, setup, sources, needs.exports[0] if len(needs.exports) == 1 else "", describe_value)
+    return _task(row, needs, setup, sources, needs.exports[0] if len(needs.exports) == 1 else "", shown)
 
 
 def _task(
-    row: Row, needs: AssertRequirements, examiner: str, checks: list[str], entry_point: str, describe_value: list[str]
+    row: Row, needs: AssertRequirements, examiner: str, checks: list[str], entry_point: str, shown: list[str]
 ) -> Task:
-    metadata = row.metadata("source_file") | {"num_shown": len(describe_value)}
-    if needs.types:
-        metadata["uses_candidate_types"] = True
     return Task(
         task_id=row.task_id("task_id"),
-        prompt=_prompt(row, describe_value),
+        prompt=_prompt(row, shown),
         checks=tuple(AssertCheck(source) for source in checks),
         entry_point=entry_point,
         examiner=examiner,
         exports=needs.exports,
         solution=row.text("code"),
-        metadata=metadata,
+        uses_candidate_types=bool(needs.types),
+        metadata=row.metadata("source_file") | {"num_shown": len(shown)},
     )
 
 
-def _prompt(row: Row, describe_value: list[str]) -> str:
+def _prompt(row: Row, shown: list[str]) -> str:
     text = row.text("text" if "text" in row else "prompt").strip()
-    if not describe_value:
+    if not shown:
         return f"{_INTRODUCTION} {text}\n"
-    return f"{_INTRODUCTION} {text} Your code should pass these tests:\n\n" + "\n".join(describe_value) + "\n"
+    return f"{_INTRODUCTION} {text} Your code should pass these tests:\n\n" + "\n".join(shown) + "\n"
 
 
 def _tests(row: Row, field: str) -> list[str]:

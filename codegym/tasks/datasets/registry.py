@@ -1,4 +1,4 @@
-"""The one table of data sets, and ``load``."""
+"""The one table of data sets, and ``load_tasks``."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ DATASETS: dict[str, DatasetSpec] = {
     "taco": DatasetSpec(apps.read, HubSource("BAAI/TACO", "train", builder="arrow", files="{split}/*.arrow")),
     "codecontests": DatasetSpec(codecontests.read, HubSource("deepmind/code_contests", "train")),
     "livecodebench": DatasetSpec(livecodebench.read, HubSource(_LITE, "test", builder="json", files="{split}*.jsonl")),
-    "codegym": DatasetSpec(codegym_format.read),
+    "jsonl": DatasetSpec(codegym_format.read),
 }
 """Name -> data set. The split is the one for training where there is one; pass ``split="test"`` for another."""
 
 
-def load(
+def load_tasks(
     name: str,
     path: str | os.PathLike[str] | None = None,
     *,
@@ -54,7 +54,7 @@ def load(
 ) -> TaskSet:
     """Load a data set as a ``TaskSet``.
 
-        load("humaneval")[0], load("mbpp", "mbpp.jsonl", shown_tests=1).by_id(601)
+        load_tasks("humaneval")[0], load_tasks("mbpp", "mbpp.jsonl", shown_tests=1).by_id(601)
 
     Args:
         name: one of ``DATASETS``.

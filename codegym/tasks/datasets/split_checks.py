@@ -13,7 +13,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-WHOLE = "check(candidate)"
+UNSPLIT_CHECK = "check(candidate)"
 """The source of the one check of a body that is left whole."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

@@ -18,7 +18,7 @@ class TaskSet(Sequence[Task]):
     Every row is read once at the start, so that a bad one shows now and not after hours of training, and is then
     forgotten: a task set of any length holds no task, only where each one is. A slice is a task set as well.
 
-        tasks = load("mbpp", "mbpp.jsonl")
+        tasks = load_tasks("mbpp", "mbpp.jsonl")
         tasks[0].prompt, tasks.by_id(601).checks, len(tasks[:100])
 
     Args:

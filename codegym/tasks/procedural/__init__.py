@@ -7,12 +7,12 @@ from codegym.tasks.procedural.base import Family, Procedural
 from codegym.tasks.procedural.control import Control
 from codegym.tasks.procedural.english import constructs, describe
 from codegym.tasks.procedural.machines import Machines
-from codegym.tasks.procedural.mutants import buggy, mutants, pass_rate, pass_rates
+from codegym.tasks.procedural.mutants import inject_bugs, mutants, pass_rate, pass_rates
 from codegym.tasks.procedural.oracle import first_wrong_line
 from codegym.tasks.procedural.pipelines import Pipelines
 from codegym.tasks.procedural.strings import Strings
 from codegym.tasks.procedural.syntax import Syntax, construct_report
-from codegym.tasks.procedural.vocabulary import corpus, vocabulary
+from codegym.tasks.procedural.vocabulary import sample_corpus, vocabulary
 
 FAMILIES: dict[str, Callable[[], Family]] = {
     "arithmetic": Arithmetic,
@@ -34,10 +34,10 @@ __all__ = [
     "Procedural",
     "Strings",
     "Syntax",
-    "buggy",
+    "inject_bugs",
     "construct_report",
     "constructs",
-    "corpus",
+    "sample_corpus",
     "describe",
     "first_wrong_line",
     "mutants",

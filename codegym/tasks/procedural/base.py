@@ -37,7 +37,7 @@ class Family(Protocol):
         """Give the task of that id; ``KeyError`` where there is none."""
 
 
-class Line(NamedTuple):
+class SolutionLine(NamedTuple):
     """A line of a solution, and how it goes wrong."""
 
     text: str
@@ -52,8 +52,8 @@ class TaskDraft(NamedTuple):
     """A task before its checks."""
 
     prompt: str
-    lines: tuple[Line, ...]
-    telling: Arguments = ()
+    lines: tuple[SolutionLine, ...]
+    discriminating_input: Arguments = ()
     """Arguments with which every wrong line and every missing one is noticed; empty where this is to be found out."""
     constructs: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class Procedural:
             and the highest.
         split: the train and the test tasks of a family have no prompt and no behaviour in common. The behaviour is
             what the solution returns on eight fixed arguments; its hash decides, and a fifth of them is for testing.
-        hard: from 0 to 1, the larger the more the tasks consist of what is easily got wrong.
+        difficulty: from 0 to 1, the larger the more the tasks consist of what is easily got wrong.
 
     Raises:
         ValueError: an argument is out of range.
@@ -75,7 +75,7 @@ class Procedural:
 
     horizon: int | tuple[int, int] = (2, 6)
     split: Split = "train"
-    hard: float = 0.0
+    difficulty: float = 0.0
 
     name: ClassVar[str]
     horizons: ClassVar[tuple[int, int]]
@@ -87,8 +87,8 @@ class Procedural:
             raise ValueError(f"the horizon of {self.name} must lie within {self.horizons}, got {self.horizon}")
         if self.split not in ("train", "test"):
             raise ValueError(f'split must be "train" or "test", got {self.split!r}')
-        if not 0 <= self.hard <= 1:
-            raise ValueError(f"hard must be from 0 to 1, got {self.hard}")
+        if not 0 <= self.difficulty <= 1:
+            raise ValueError(f"difficulty must be from 0 to 1, got {self.difficulty}")
 
     def draw(self, rng: np.random.Generator) -> Task:
         """Draw a task; each horizon is as likely as the others."""
@@ -96,7 +96,7 @@ class Procedural:
         horizon = int(rng.integers(low, high, endpoint=True))
         for _ in range(_ATTEMPTS):
             seed = int(rng.integers(1 << 40))
-            task = self._make(f"{self.name}:{self.split}:{horizon}:{self.hard:g}:{seed:x}")
+            task = self._make(f"{self.name}:{self.split}:{horizon}:{self.difficulty:g}:{seed:x}")
             if task is not None:
                 return task
         raise ValueError(f"no task in {_ATTEMPTS} attempts: {self} leaves too few")
@@ -112,7 +112,7 @@ class Procedural:
         """Give texts that hold every word of the family's prompts and programs."""
         raise NotImplementedError
 
-    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft | None:
+    def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft | None:
         """Sample a prompt and the lines of its solution; None where this attempt led nowhere."""
         raise NotImplementedError
 
@@ -127,19 +127,19 @@ class Procedural:
         parts = head.split(":")
         if len(parts) != 4 or not _HEX.fullmatch(seed) or not _HORIZON.fullmatch(parts[2]):
             return None
-        name, split, horizon, hard = parts[0], parts[1], int(parts[2]), _level(parts[3])
-        if name != self.name or hard is None or not self.horizons[0] <= horizon <= self.horizons[1]:
+        name, split, horizon, difficulty = parts[0], parts[1], int(parts[2]), _level(parts[3])
+        if name != self.name or difficulty is None or not self.horizons[0] <= horizon <= self.horizons[1]:
             return None
         source = random.Random(int(seed, 16))
-        sketch = self.draft(source, horizon, hard)
+        sketch = self.draft(source, horizon, difficulty)
         program = sketch and compile_program(line.text for line in sketch.lines)
         if not sketch or not program or _split_of(program, _probes(self.name, self.sample_arguments)) != split:
             return None
         checks = _checks(sketch, program, lambda: self.sample_arguments(source))
-        sketch = sketch if sketch.telling or not checks else _noticed(sketch, checks)
+        sketch = sketch if sketch.discriminating_input or not checks else _noticed(sketch, checks)
         if checks is None or sketch is None:
             return None
-        facts = {"family": name, "split": split, "horizon": horizon, "hard": hard} | _facts(sketch)
+        facts = {"family": name, "split": split, "horizon": horizon, "difficulty": difficulty} | _facts(sketch)
         return Task(task_id, sketch.prompt, checks, entry_point="f", solution=_text(sketch), metadata=facts)
 
 
@@ -191,8 +191,8 @@ def _varies(answers: Sequence[object]) -> bool:
 def _checks(sketch: TaskDraft, program: Program, arguments: Callable[[], Arguments]) -> tuple[CallCheck, ...] | None:
     """Checks on random arguments, None where the solution fails or always gives the same."""
     inputs = [arguments() for _ in range(NUM_CHECKS)]
-    if sketch.telling:
-        inputs[0] = sketch.telling
+    if sketch.discriminating_input:
+        inputs[0] = sketch.discriminating_input
     answers = outputs(program, inputs)
     return tuple(map(CallCheck, inputs, answers)) if answers is not None and _varies(answers) else None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import ClassVar, NamedTuple
 
-from codegym.tasks.procedural.base import Line, Procedural, TaskDraft
+from codegym.tasks.procedural.base import Procedural, SolutionLine, TaskDraft
 from codegym.tasks.procedural.grammar import BUILTINS
 
 _VARIABLE = re.compile(r"\bv\b")
@@ -51,12 +51,12 @@ class Chains:
         """How often each operation goes wrong."""
         return {operation.phrase: operation.bug_rate for operation in (*self.steps, *self.ends)}
 
-    def sketch(self, source: random.Random, horizon: int, hard: float, first: object) -> TaskDraft | None:
+    def sketch(self, source: random.Random, horizon: int, difficulty: float, first: object) -> TaskDraft | None:
         """Choose steps, an end and a variable such that each wrong line changes what comes of ``first``."""
         value = first
         chosen: list[Operation] = []
         spoiled: list[object] = []
-        pool = _shuffled(source, _pool(self.steps, hard, max(_LEAST, horizon + _CHOICE)))
+        pool = _shuffled(source, _pool(self.steps, difficulty, max(_LEAST, horizon + _CHOICE)))
         for choices in [*[pool] * horizon, _shuffled(source, self.ends)]:
             for operation in choices:
                 if operation not in chosen and (after := _apply(operation, value, spoiled, choices is pool)):
@@ -67,13 +67,15 @@ class Chains:
             value, spoiled = after
         return self._written(chosen, source.choice(self.variables), (first,))
 
-    def _written(self, chosen: Sequence[Operation], variable: str, telling: tuple[object, ...]) -> TaskDraft:
+    def _written(
+        self, chosen: Sequence[Operation], variable: str, discriminating_input: tuple[object, ...]
+    ) -> TaskDraft:
         steps, end = chosen[:-1], chosen[-1]
-        lines = [Line(f"def f({variable}):", "def")]
+        lines = [SolutionLine(f"def f({variable}):", "def")]
         lines += [_line(step, variable, f"    {variable} = ") for step in steps]
         lines.append(_line(end, variable, "    return "))
         prompt = f"f({variable}): {', '.join(step.phrase for step in steps)}; return {end.phrase}\n"
-        return TaskDraft(prompt, tuple(lines), telling)
+        return TaskDraft(prompt, tuple(lines), discriminating_input)
 
     def examples(self) -> Iterator[str]:
         """Give texts that hold every word of the prompts and programs."""
@@ -116,16 +118,16 @@ def _functions(operation: Operation) -> list[Callable[[object], object]]:
 
 
 @cache
-def _pool(steps: tuple[Operation, ...], hard: float, least: int) -> tuple[Operation, ...]:
+def _pool(steps: tuple[Operation, ...], difficulty: float, least: int) -> tuple[Operation, ...]:
     """The share of the steps that goes wrong most often; the hardest share has so many."""
     hardest = sorted(steps, key=lambda step: -step.bug_rate)
-    return tuple(hardest[: round(len(hardest) - hard * (len(hardest) - least))])
+    return tuple(hardest[: round(len(hardest) - difficulty * (len(hardest) - least))])
 
 
 @cache
-def _line(operation: Operation, variable: str, start: str) -> Line:
+def _line(operation: Operation, variable: str, start: str) -> SolutionLine:
     written = [start + _VARIABLE.sub(variable, text) for text in (operation.right, *operation.wrong)]
-    return Line(written[0], operation.phrase, operation.bug_rate, tuple(written[1:]))
+    return SolutionLine(written[0], operation.phrase, operation.bug_rate, tuple(written[1:]))
 
 
 class ChainFamily(Procedural):
@@ -138,6 +140,6 @@ class ChainFamily(Procedural):
         """Give texts that hold every word of the prompts and programs."""
         return self.chains.examples()
 
-    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft | None:
+    def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft | None:
         """Sample a prompt and the lines of its solution."""
-        return self.chains.sketch(source, horizon, hard, *self.sample_arguments(source))
+        return self.chains.sketch(source, horizon, difficulty, *self.sample_arguments(source))

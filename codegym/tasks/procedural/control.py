@@ -41,10 +41,10 @@ class Control(Procedural):
         """Give texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
-    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft:
+    def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
         """Sample a prompt and the lines of its solution."""
         sums = _SUMS[: 2 if horizon > 5 and source.random() < 0.5 else 1]
-        writer = _Writer(source, sums, hard)
+        writer = _Writer(source, sums, difficulty)
         statements = [_set(name, source.randint(0, 3)) for name in sums]
         left = horizon - len(sums)
         while left:
@@ -71,14 +71,14 @@ class _Writer:
 
     source: random.Random
     sums: Sequence[str]
-    hard: float
+    difficulty: float
 
     def block(self, lines: int, items: tuple[str, ...]) -> tuple[Statement, ...]:
         """Statements that have so many lines together; ``items`` are the variables of the loops around them."""
         written: list[Statement] = []
         while lines:
             kinds = [kind for kind, least in _LEAST.items() if least <= lines and (kind != "times" or len(items) < 2)]
-            weights = [1 + 2 * self.hard * (kind in _HARD) - 0.5 * (kind == "update") for kind in kinds]
+            weights = [1 + 2 * self.difficulty * (kind in _HARD) - 0.5 * (kind == "update") for kind in kinds]
             made = self._statement(self.source.choices(kinds, weights)[0], lines, items)
             written += made
             lines -= sum(map(size, made))

@@ -27,7 +27,7 @@ _NUMBERS = range(10)
 
 @dataclass(frozen=True)
 class Machines(Procedural):
-    """State machines, walkers on a ring and machines with a stack; ``hard`` gives more of the latter two."""
+    """State machines, walkers on a ring and machines with a stack; ``difficulty`` gives more of the latter two."""
 
     name: ClassVar[str] = "machines"
     horizons: ClassVar[tuple[int, int]] = (7, 16)
@@ -37,9 +37,9 @@ class Machines(Procedural):
         """Give texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
-    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft:
+    def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
         """Sample a prompt and the lines of its solution."""
-        kind = source.choices((_automaton, _walker, _stack), (1.0, 0.5 + hard, 0.5 + hard))[0]
+        kind = source.choices((_automaton, _walker, _stack), (1.0, 0.5 + difficulty, 0.5 + difficulty))[0]
         return write(source, kind(source, horizon), BUG_RATES)
 
     @staticmethod

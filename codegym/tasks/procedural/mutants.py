@@ -13,7 +13,7 @@ from codegym.tasks.record import Task
 _MOVED_SHARE = 0.2  # of the wrong lines: left out, or in the wrong order
 
 
-def buggy(task: Task, rng: np.random.Generator, rate: float = 1.0) -> str:
+def inject_bugs(task: Task, rng: np.random.Generator, rate: float = 1.0) -> str:
     """Write a program for a procedural task in which each line is wrong with its own probability.
 
     A line has the wrong number, operator, variable or function, is missing or comes too late; alone each of these makes
@@ -100,7 +100,7 @@ def _listed(task: Task, name: str) -> Sequence[float]:
 
 
 def pass_rate(task: Task, rate: float = 1.0) -> float:
-    """Give the probability that ``buggy`` writes a program without a wrong line."""
+    """Give the probability that ``inject_bugs`` writes a program without a wrong line."""
     _lines(task)
     return float(np.prod(_right(_listed(task, "bug_rates"), rate)))
 

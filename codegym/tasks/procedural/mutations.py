@@ -15,10 +15,10 @@ _FOR = {
 }  # fmt: skip
 
 
-def slips(line: str, names: Sequence[str]) -> list[str]:
+def mutations(line: str, names: Sequence[str]) -> list[str]:
     """Give the line with one word wrong: a number off by one, another operator, function or variable.
 
-    >>> slips("    s += 2", names=("s", "t"))
+    >>> mutations("    s += 2", names=("s", "t"))
     ['    t += 2', '    s -= 2', '    s += 3', '    s += 1']
 
     Args:

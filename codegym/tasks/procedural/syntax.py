@@ -40,7 +40,7 @@ _BLOCKS = {"update": 1, "assign": 1, "swap": 1, "if": 2, "while": 2, "leave": 2,
 
 @dataclass(frozen=True)
 class Syntax(Procedural):
-    """Sampled programs of many constructs, described statement by statement; ``hard`` nests their expressions."""
+    """Sampled programs of many constructs, described statement by statement; ``difficulty`` nests their expressions."""
 
     name: ClassVar[str] = "syntax"
     horizons: ClassVar[tuple[int, int]] = (4, 16)
@@ -50,9 +50,9 @@ class Syntax(Procedural):
         """Give texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
-    def draft(self, source: random.Random, horizon: int, hard: float) -> TaskDraft:
+    def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
         """Sample a prompt and the lines of its solution."""
-        sampler = _Sampler(source, hard)
+        sampler = _Sampler(source, difficulty)
         statements = sampler.program(horizon)
         sketch = write(source, statements, BUG_RATES)
         program = "\n".join(line.text for line in sketch.lines)
@@ -69,7 +69,7 @@ class _Sampler:
     """Samples statements and expressions."""
 
     source: random.Random
-    hard: float
+    difficulty: float
 
     def program(self, lines: int) -> list[Statement]:
         """So many statements, then a ``return``."""
@@ -127,7 +127,7 @@ class _Sampler:
         return self._filled(self.source.choice(_VALUES))
 
     def _number(self, names: str = "ist") -> str:
-        if self.source.random() < 0.4 - 0.3 * self.hard:
+        if self.source.random() < 0.4 - 0.3 * self.difficulty:
             return self.source.choice([names[0], self._value()])
         return self._filled(self.source.choice(_OPERATIONS), names)
 

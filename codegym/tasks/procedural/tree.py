@@ -8,8 +8,8 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from codegym.tasks.procedural.base import Line, Procedural, TaskDraft
-from codegym.tasks.procedural.mutations import slips
+from codegym.tasks.procedural.base import Procedural, SolutionLine, TaskDraft
+from codegym.tasks.procedural.mutations import mutations
 
 _NAME = re.compile(r"\b[b-z]\b")
 _MAX_WRONG = 4
@@ -26,7 +26,7 @@ class Statement(NamedTuple):
 
 
 def write(source: random.Random, statements: Sequence[Statement], bug_rates: Mapping[str, float]) -> TaskDraft:
-    """Write ``f(a)`` with these statements; slips are its wrong lines.
+    """Write ``f(a)`` with these statements; mutations are its wrong lines.
 
     Args:
         source: where chance comes from.
@@ -35,13 +35,13 @@ def write(source: random.Random, statements: Sequence[Statement], bug_rates: Map
     """
     flat = [*_flat(statements, 1)]
     names = sorted({name for statement, _ in flat for name in _NAME.findall(statement.text)})
-    lines = [Line("def f(a):", "def")]
+    lines = [SolutionLine("def f(a):", "def")]
     for statement, depth in flat:
         pad = "    " * depth
-        wrong = slips(statement.text, names)
+        wrong = mutations(statement.text, names)
         wrong = [pad + text for text in source.sample(wrong, min(len(wrong), _MAX_WRONG))]
         rate = bug_rates.get(statement.operation, 0.0)
-        lines.append(Line(pad + statement.text, statement.operation, rate, tuple(wrong)))
+        lines.append(SolutionLine(pad + statement.text, statement.operation, rate, tuple(wrong)))
     return TaskDraft(f"f(a): {_phrases(statements)}\n", tuple(lines))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from codegym.tasks.procedural.base import Procedural
-from codegym.tasks.procedural.mutants import buggy
+from codegym.tasks.procedural.mutants import inject_bugs
 
 # An indentation and a newline are tokens of their own; a space belongs to the word after it.
 _WORD = re.compile(
@@ -16,12 +16,12 @@ _WORD = re.compile(
 )
 
 
-def corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
-    """Give prompts with programs for random tasks of a family, with mistakes as ``buggy`` makes them."""
+def sample_corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
+    """Give prompts with programs for random tasks of a family, with mistakes as ``inject_bugs`` makes them."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         task = family.draw(rng)
-        yield task.prompt + buggy(task, rng, rate)
+        yield task.prompt + inject_bugs(task, rng, rate)
 
 
 def vocabulary(family: Procedural) -> list[str]:

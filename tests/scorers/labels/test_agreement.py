@@ -12,7 +12,7 @@ from codegym.judge import Status, Verdict
 from codegym.sampling import Completion, PrefixRequest
 from codegym.scorers.labels.labeler import Labeller, LabelSettings
 from codegym.scorers.labels.labels import agreement
-from codegym.tasks.procedural import Pipelines, buggy, first_wrong_line
+from codegym.tasks.procedural import Pipelines, first_wrong_line, inject_bugs
 from codegym.tasks.procedural.interpreter import compile_program, passes
 
 
@@ -30,7 +30,9 @@ def sloppy(requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
     """Goes on with the task's own lines, each wrong with a probability of its own."""
 
     def one(request: PrefixRequest, number: int) -> Completion:
-        written = buggy(request.task, np.random.default_rng((request.seed, number)), 0.7).splitlines(keepends=True)
+        written = inject_bugs(request.task, np.random.default_rng((request.seed, number)), 0.7).splitlines(
+            keepends=True
+        )
         return Completion("".join(written[request.text.count("\n") :]), len(written))
 
     return [[one(request, number) for number in range(request.num_completions)] for request in requests]

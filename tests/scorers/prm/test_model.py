@@ -13,7 +13,7 @@ from codegym.scorers import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
 from codegym.scorers.prm.model import ProcessRewardModel, Row, batches, pad
 from codegym.testing import check_line_scorer
-from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer, read_tokenizer, save_tokenizer
+from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer, load_tokenizer, save_tokenizer
 
 LINES = ("a = 1\n", "b = a\n", "c = b")
 
@@ -132,7 +132,7 @@ def test_a_tokenizer_of_an_unknown_kind_cannot_be_saved(tmp_path):
     with pytest.raises(TypeError, match="Mine cannot be saved"):
         save_tokenizer(Mine(), tmp_path)
     save_tokenizer(ByteTokenizer(), tmp_path)
-    assert read_tokenizer(tmp_path) == ByteTokenizer()
+    assert load_tokenizer(tmp_path) == ByteTokenizer()
 
 
 def test_a_value_model_starts_from_the_scores_and_shares_nothing():

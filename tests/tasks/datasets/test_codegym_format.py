@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets import codegym_format, dump, load
+from codegym.tasks.datasets import load_tasks, save_tasks
 from codegym.tasks.datasets.plain_json import decode, encode, plain_text
 from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
 
@@ -18,9 +18,9 @@ TASK = Task("1", "Double it.", (CallCheck(((1, {2}), {3: math.inf}), None),), en
 
 
 def test_a_task_is_the_same_after_dump_and_load(tmp_path):
-    dump([TASK], tmp_path / "tasks.jsonl")
-    tasks = codegym_format.load(tmp_path / "tasks.jsonl")
-    assert list(tasks) == list(load("codegym", tmp_path / "tasks.jsonl")) == [TASK]
+    save_tasks([TASK], tmp_path / "tasks.jsonl")
+    tasks = load_tasks("jsonl", tmp_path / "tasks.jsonl")
+    assert list(tasks) == list(load_tasks("jsonl", tmp_path / "tasks.jsonl")) == [TASK]
 
 
 surrogates = st.text(st.characters(codec=None), max_size=5)
@@ -86,8 +86,8 @@ tasks = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(tasks, st.sampled_from(["tasks.jsonl", "tasks.jsonl.gz"]))
 def test_any_task_is_the_same_after_dump_and_load(tmp_path, task, name):
-    dump([task], tmp_path / name)
-    (again,) = codegym_format.load(tmp_path / name)
+    save_tasks([task], tmp_path / name)
+    (again,) = load_tasks("jsonl", tmp_path / name)
     for field in dataclasses.fields(Task):
         if field.name != "checks":
             assert picture(getattr(again, field.name)) == picture(getattr(task, field.name)), field.name
@@ -99,18 +99,18 @@ def test_any_task_is_the_same_after_dump_and_load(tmp_path, task, name):
 
 
 def test_the_same_tasks_give_the_same_bytes(tmp_path):
-    dump([TASK], tmp_path / "a.jsonl.gz")
-    dump([TASK], tmp_path / "b.jsonl.gz")
+    save_tasks([TASK], tmp_path / "a.jsonl.gz")
+    save_tasks([TASK], tmp_path / "b.jsonl.gz")
     assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
     assert json.loads(gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()))["codegym"] == 1
 
 
 def test_a_dump_that_fails_leaves_what_was_there(tmp_path):
     path = tmp_path / "tasks.jsonl"
-    dump([TASK], path)
+    save_tasks([TASK], path)
     before = path.read_bytes()
     with pytest.raises(DatasetError, match="task '2' cannot be written: got .*object.*, wanted plain data"):
-        dump([TASK, dataclasses.replace(TASK, task_id="2", checks=(CallCheck((object(),), 1),))], path)
+        save_tasks([TASK, dataclasses.replace(TASK, task_id="2", checks=(CallCheck((object(),), 1),))], path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["tasks.jsonl"]
 
@@ -160,4 +160,4 @@ LINE = {"codegym": 1, "task_id": "1", "prompt": "p", "checks": [{"stdin": "", "s
 )
 def test_bad_line_is_an_error_that_names_the_field(changes, message, write):
     with pytest.raises(DatasetError, match=f"rows.jsonl, line 1: .*{message}"):
-        codegym_format.load(write(LINE | changes))
+        load_tasks("jsonl", write(LINE | changes))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from codegym.tasks.datasets import TaskSet, load
-from codegym.tasks.datasets.split_checks import WHOLE
+from codegym.tasks.datasets import TaskSet, load_tasks
+from codegym.tasks.datasets.split_checks import UNSPLIT_CHECK
 
 
 def stubs(names):
@@ -17,16 +17,16 @@ def stubs(names):
 
 @pytest.fixture(scope="module")
 def mbpp(shared_data: Path) -> TaskSet:
-    return load("mbpp", shared_data / "mbpp.jsonl")
+    return load_tasks("mbpp", shared_data / "mbpp.jsonl")
 
 
 @pytest.fixture(scope="module")
 def humaneval(full_humaneval: Path) -> TaskSet:
-    return load("humaneval", full_humaneval)
+    return load_tasks("humaneval", full_humaneval)
 
 
 def test_gold_of_first_humaneval_rows_passes(shared_data, examine):
-    tasks = load("humaneval", shared_data / "humaneval-first20.jsonl")
+    tasks = load_tasks("humaneval", shared_data / "humaneval-first20.jsonl")
     assert len(tasks) == 20
     assert [task.task_id for task in tasks if not all(examine(task, task.solution))] == []
 
@@ -53,13 +53,13 @@ def test_wrong_constant_fails_every_check_of_mbpp(mbpp, examine):
 
 def test_counts_of_humaneval(humaneval):
     assert sum(len(task.checks) for task in humaneval) == 1133  # 1181 asserts and loops, of which 48 test nothing
-    assert [task.task_id for task in humaneval if task.checks[0].source == WHOLE] == []
+    assert [task.task_id for task in humaneval if task.checks[0].source == UNSPLIT_CHECK] == []
 
 
 def test_counts_of_mbpp(mbpp):
     tasks = list(mbpp)
     assert sum(len(task.checks) for task in tasks) == 3 * 974
-    assert [task.task_id for task in tasks if task.metadata.get("uses_candidate_types")] == ["367", "601", "927"]
+    assert [task.task_id for task in tasks if task.uses_candidate_types] == ["367", "601", "927"]
     assert [task.task_id for task in tasks if task.examiner] == ["367", "596", "927"]
     assert not any("\r" in task.prompt + task.solution + task.examiner for task in tasks)
     assert mbpp.by_id(126).exports == ("sum",)
@@ -75,7 +75,7 @@ def test_helpers_of_humaneval_are_the_examiners(humaneval):
 
 
 def test_apps_sample_has_one_of_each_kind(shared_data):
-    stdin, call = load("apps", shared_data / "apps-sample2.jsonl")
+    stdin, call = load_tasks("apps", shared_data / "apps-sample2.jsonl")
     assert (stdin.entry_point, type(stdin.checks[0]).__name__) == ("", "StdinCheck")
     assert (call.entry_point.partition(".")[0], type(call.checks[0]).__name__) == ("Solution", "CallCheck")
     program: dict = {}

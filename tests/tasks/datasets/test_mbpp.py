@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets import load, mbpp
+from codegym.tasks.datasets import load_tasks, mbpp
 from codegym.tasks.datasets.row import Row
 
 TESTS = ["assert twice(1) == 2", "assert twice(2) == 4", "assert twice(3) == 6"]
@@ -49,14 +49,14 @@ def test_r10_tests_can_be_held_back():
 
 def test_challenge_tests_are_checks_only_on_request(write):
     path = write(dict(row().values))
-    assert len(load("mbpp", path)[0].checks) == 3
-    assert len(load("mbpp", path, challenge=True)[0].checks) == 4
+    assert len(load_tasks("mbpp", path)[0].checks) == 3
+    assert len(load_tasks("mbpp", path, challenge=True)[0].checks) == 4
 
 
 def test_tests_with_classes_of_the_program_are_marked(examine):
     code = "class Box:\n    def __init__(self, n):\n        self.n = n\ndef opened(box):\n    return box.n\n"
     task = mbpp.read(row(code=code, test_setup_code="box = Box(3)\r\n", test_list=["assert opened(box) == 3"]))
-    assert task.metadata["uses_candidate_types"] is True
+    assert task.uses_candidate_types
     assert (set(task.exports), task.entry_point) == ({"Box", "opened"}, "opened")
     assert examine(task, code) == [True]
 

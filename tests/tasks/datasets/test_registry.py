@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets import DATASETS, load
+from codegym.tasks.datasets import DATASETS, load_tasks
 
 ROW = {"task_id": 1, "text": "t", "code": "def f(): return 1", "test_list": ["assert f() == 1"]}
 
@@ -27,29 +27,29 @@ def hub(monkeypatch):
 
 
 def test_a_data_set_is_loaded_by_name(write):
-    assert load("mbpp", write(ROW))[0].task_id == "1"
+    assert load_tasks("mbpp", write(ROW))[0].task_id == "1"
 
 
 def test_every_data_set_has_a_loader():
-    names = "humaneval humaneval+ mbpp mbpp-sanitized mbpp+ apps taco codecontests livecodebench codegym"
+    names = "humaneval humaneval+ mbpp mbpp-sanitized mbpp+ apps taco codecontests livecodebench jsonl"
     assert list(DATASETS) == names.split()
 
 
 def test_without_a_path_rows_come_from_the_hub(hub):
-    assert load("mbpp", split="test")[0].task_id == "1"
+    assert load_tasks("mbpp", split="test")[0].task_id == "1"
     assert hub.calls == [(("google-research-datasets/mbpp", "full"), {"split": "test"})]
 
 
 def test_files_of_repositories_with_a_script_are_read_directly(hub):
     with pytest.raises(DatasetError, match=r"codeparrot/apps \[test\], line 1: field 'question' is missing"):
-        load("apps", split="test")
+        load_tasks("apps", split="test")
     assert hub.calls == [(("json",), {"data_files": "hf://datasets/codeparrot/apps/test.jsonl", "split": "train"})]
 
 
 def test_a_missing_package_is_an_error_with_the_line_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DatasetError, match=r'pip install "codegym\[hub\]"'):
-        load("mbpp")
+        load_tasks("mbpp")
 
 
 def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypatch):
@@ -58,14 +58,14 @@ def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypat
 
     monkeypatch.setattr(hub, "load_dataset", fail, raising=False)
     with pytest.raises(DatasetError, match=r"google-research-datasets/mbpp \[train\] cannot be loaded .*: no network"):
-        load("mbpp")
+        load_tasks("mbpp")
 
 
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
         (["mbp"], {}, ValueError, "no data set 'mbp'; there are humaneval, "),
-        (["codegym"], {}, DatasetError, "'codegym' is not on the Hub"),
+        (["jsonl"], {}, DatasetError, "'jsonl' is not on the Hub"),
         (["mbpp", "x.jsonl"], {"split": "test"}, ValueError, "a local file has no splits"),
         (["mbpp", "x.jsonl"], {"chalenge": True}, TypeError, "no option 'chalenge'; it has challenge, shown_tests"),
         (["humaneval", "x.jsonl"], {"challenge": True}, TypeError, "no option 'challenge'; it has none"),
@@ -73,4 +73,4 @@ def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypat
 )
 def test_contradictory_arguments_are_errors(arguments, options, error, message):
     with pytest.raises(error, match=message):
-        load(*arguments, **options)
+        load_tasks(*arguments, **options)

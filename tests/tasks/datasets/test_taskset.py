@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets import TaskSet, load
+from codegym.tasks.datasets import TaskSet, load_tasks
 from codegym.tasks.datasets.files import FileRows
 
 
@@ -20,7 +20,7 @@ def row(number, prompt="p"):
 
 
 def test_a_task_set_is_a_sequence_of_tasks(write):
-    tasks = load("codegym", write(row(1), row(2), row(3)))
+    tasks = load_tasks("jsonl", write(row(1), row(2), row(3)))
     assert (len(tasks), tasks.ids) == (3, ("1", "2", "3"))
     assert [task.task_id for task in tasks] == ["1", "2", "3"]
     assert tasks[-1] == tasks.by_id("3") == tasks.by_id(3)
@@ -28,7 +28,7 @@ def test_a_task_set_is_a_sequence_of_tasks(write):
 
 
 def test_a_slice_is_a_task_set(write):
-    tasks = load("codegym", write(*map(row, range(9))))[2:8:2]
+    tasks = load_tasks("jsonl", write(*map(row, range(9))))[2:8:2]
     assert isinstance(tasks, TaskSet)
     assert tasks.ids == ("2", "4", "6")
     assert tasks[1].task_id == "4"
@@ -48,12 +48,12 @@ def test_every_kind_of_file_gives_the_same_tasks(tmp_path, name):
         "rows.json": json.dumps(rows, indent=1).encode(),
     }
     (tmp_path / name).write_bytes(text[name])
-    tasks = load("codegym", tmp_path / name)
+    tasks = load_tasks("jsonl", tmp_path / name)
     assert [task.prompt for task in tasks] == ["é\n" * number for number in range(5)]
 
 
 def test_blank_lines_and_byte_order_marks_are_no_rows(write):
-    tasks = load("codegym", write("\ufeff" + json.dumps(row(1)), "", json.dumps(row(2)) + "\r"))
+    tasks = load_tasks("jsonl", write("\ufeff" + json.dumps(row(1)), "", json.dumps(row(2)) + "\r"))
     assert tasks.ids == ("1", "2")
 
 
@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_the_file(write):
     path = write(*(row(number, prompt="x" * 20_000) for number in range(500)))  # 10 MB
     tracemalloc.start()
     try:
-        assert sum(len(task.prompt) for task in load("codegym", path)) == 10_000_000
+        assert sum(len(task.prompt) for task in load_tasks("jsonl", path)) == 10_000_000
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
@@ -75,7 +75,7 @@ def test_memory_does_not_grow_with_the_file(write):
 def test_a_bad_row_is_an_error_that_names_file_line_and_field(write):
     path = write(row(1), "", row(2, prompt=7))
     with pytest.raises(DatasetError, match=r"rows.jsonl, line 3: field 'prompt': got 7, wanted a str$"):
-        load("codegym", path)
+        load_tasks("jsonl", path)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_bad_row_is_an_error_that_names_file_line_and_field(write):
 )
 def test_a_line_that_is_no_object_is_an_error(write, line, message):
     with pytest.raises(DatasetError, match=f"rows.jsonl, line 2: {message}"):
-        load("codegym", write(row(1), line))
+        load_tasks("jsonl", write(row(1), line))
 
 
 def test_bad_rows_can_be_left_out_with_one_warning(write):
     path = write(row(1), "{", row(2), row(3) | {"checks": []}, row(2))
     with pytest.warns(UserWarning, match="3 of 5 rows were left out, the first because of: .*line 2") as caught:
-        tasks = load("codegym", path, strict=False)
+        tasks = load_tasks("jsonl", path, strict=False)
     assert len(caught) == 1 and caught[0].filename == __file__
     assert tasks.ids == ("1", "2")
     assert [line for line, _ in tasks.rejected_rows] == [2, 4, 5]
@@ -101,20 +101,20 @@ def test_bad_rows_can_be_left_out_with_one_warning(write):
 def test_good_rows_warn_of_nothing(write):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert load("codegym", write(row(1)), strict=False).rejected_rows == []
+        assert load_tasks("jsonl", write(row(1)), strict=False).rejected_rows == []
 
 
 def test_limit_counts_tasks(write):
     with pytest.warns(UserWarning, match="1 of 3 rows"):
-        tasks = load("codegym", write("{", row(1), row(2), row(3)), strict=False, limit=2)
+        tasks = load_tasks("jsonl", write("{", row(1), row(2), row(3)), strict=False, limit=2)
     assert tasks.ids == ("1", "2")
     with pytest.raises(ValueError, match="limit must be above 0, got 0"):
-        load("codegym", write(row(1)), limit=0)
+        load_tasks("jsonl", write(row(1)), limit=0)
 
 
 def test_a_file_without_tasks_is_an_error(write):
     with pytest.raises(DatasetError, match="not one task in 0 rows"):
-        load("codegym", write())
+        load_tasks("jsonl", write())
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_a_file_without_tasks_is_an_error(write):
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match=message):
-        load("codegym", tmp_path / name)
+        load_tasks("jsonl", tmp_path / name)
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match=r"gone.jsonl: cannot be read \(No such file"):
-        load("codegym", tmp_path / "gone.jsonl")
+        load_tasks("jsonl", tmp_path / "gone.jsonl")
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
 def test_task_sets_can_be_pickled_and_shared_by_threads(tmp_path, name):
     lines = "\n".join(json.dumps(row(number, prompt=str(number) * 500)) for number in range(50)).encode()
     (tmp_path / name).write_bytes(gzip.compress(lines, mtime=0) if name.endswith("gz") else lines)
-    tasks = pickle.loads(pickle.dumps(load("codegym", tmp_path / name)))
+    tasks = pickle.loads(pickle.dumps(load_tasks("jsonl", tmp_path / name)))
     wrong = []
 
     def read_all():
@@ -161,6 +161,6 @@ def test_task_sets_can_be_pickled_and_shared_by_threads(tmp_path, name):
 def test_files_are_closed_with_their_task_set(write):
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     for _ in range(20):
-        load("codegym", write(row(1)))
+        load_tasks("jsonl", write(row(1)))
     after = len(os.listdir("/proc/self/fd")) if before else 0
     assert after <= before + 1

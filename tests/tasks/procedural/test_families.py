@@ -15,7 +15,7 @@ import pytest
 
 from codegym import Judge
 from codegym.sandbox.backends import open_sandbox
-from codegym.tasks.procedural import FAMILIES, Pipelines, buggy, mutants
+from codegym.tasks.procedural import FAMILIES, Pipelines, inject_bugs, mutants
 from codegym.tasks.source import TaskSource
 
 
@@ -74,7 +74,7 @@ def test_every_wrong_line_is_noticed(tasks, passes):
 
 
 def test_ids_are_found_whatever_the_knobs(family):
-    other = replace(family, horizon=family.horizons[1], split="test", hard=1.0)
+    other = replace(family, horizon=family.horizons[1], split="test", difficulty=1.0)
     task = family.draw(np.random.default_rng(3))
     assert other.by_id(task.task_id) == task == pickle.loads(pickle.dumps(family)).by_id(task.task_id)
 
@@ -131,11 +131,11 @@ def behaviour(family, task) -> str:
 
 def test_no_hash_seed_changes_a_draw():
     code = (
-        "import numpy as np; from codegym.tasks.procedural import FAMILIES, buggy, vocabulary\n"
+        "import numpy as np; from codegym.tasks.procedural import FAMILIES, inject_bugs, vocabulary\n"
         "rng = np.random.default_rng(8)\n"
         "for name, family in FAMILIES.items():\n"
         "    tasks = [family().draw(rng) for _ in range(3)]; print(tasks)\n"
-        "    if name != 'arithmetic': print([buggy(task, rng) for task in tasks], vocabulary(family()))"
+        "    if name != 'arithmetic': print([inject_bugs(task, rng) for task in tasks], vocabulary(family()))"
     )
     answers = [
         subprocess.run(
@@ -157,14 +157,15 @@ def test_families_are_task_sources_and_frozen_values(family):
 
 def test_hard_tasks_go_wrong_more_often():
     rng = np.random.default_rng(9)
-    easy, hard = ([Pipelines(5, hard=level).draw(rng) for _ in range(40)] for level in (0, 1))
+    easy, hard = ([Pipelines(5, difficulty=level).draw(rng) for _ in range(40)] for level in (0, 1))
     assert np.mean([task.metadata["bug_rates"] for task in hard]) > 1.15 * np.mean(
         [task.metadata["bug_rates"] for task in easy]
     )
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"horizon": 0}, {"horizon": (3, 2)}, {"horizon": 99}, {"split": "dev"}, {"hard": -0.1}, {"hard": 2}]
+    "knobs",
+    [{"horizon": 0}, {"horizon": (3, 2)}, {"horizon": 99}, {"split": "dev"}, {"difficulty": -0.1}, {"difficulty": 2}],
 )
 def test_knobs_out_of_range_are_refused(family, knobs):
     with pytest.raises(ValueError, match=next(iter(knobs))):
@@ -179,4 +180,6 @@ def test_too_few_tasks_is_an_error_and_no_endless_loop(monkeypatch):
 
 def test_every_family_is_made_without_arguments():
     assert all(callable(made().draw) for made in FAMILIES.values())
-    assert buggy(FAMILIES["strings"]().draw(np.random.default_rng(0)), np.random.default_rng(0), 0).startswith("def f(")
+    assert inject_bugs(FAMILIES["strings"]().draw(np.random.default_rng(0)), np.random.default_rng(0), 0).startswith(
+        "def f("
+    )

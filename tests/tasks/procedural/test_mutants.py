@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegym.tasks.procedural import FAMILIES, Pipelines, buggy, mutants, pass_rate, pass_rates
+from codegym.tasks.procedural import FAMILIES, Pipelines, inject_bugs, mutants, pass_rate, pass_rates
 
 
 def test_a_mutant_has_one_wrong_line_and_fails(tasks, passes):
@@ -33,22 +33,22 @@ def test_mutants_leave_out_and_swap_lines_too():
 def test_no_noise_is_the_solution_and_much_is_wrong_everywhere(tasks, passes):
     rng = np.random.default_rng(2)
     for task in tasks:
-        assert buggy(task, rng, rate=0) == task.solution
-        program = buggy(task, rng, rate=100)
+        assert inject_bugs(task, rng, rate=0) == task.solution
+        program = inject_bugs(task, rng, rate=100)
         assert program != task.solution
 
 
 def test_programs_are_right_as_often_as_the_pass_rate_says(passes):
     rng = np.random.default_rng(3)
     tasks = [Pipelines(horizon=2).draw(rng) for _ in range(1200)]
-    solved = np.mean([passes(task, buggy(task, rng)) for task in tasks])
+    solved = np.mean([passes(task, inject_bugs(task, rng)) for task in tasks])
     # three standard errors, and a little for two mistakes that cancel out
     assert solved == pytest.approx(np.mean([pass_rate(task) for task in tasks]), abs=0.045)
 
 
 def test_the_same_generator_gives_the_same_program(tasks):
     for task in tasks:
-        assert buggy(task, np.random.default_rng(4)) == buggy(task, np.random.default_rng(4))
+        assert inject_bugs(task, np.random.default_rng(4)) == inject_bugs(task, np.random.default_rng(4))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0, 2))
@@ -65,6 +65,6 @@ def test_pass_rates_of_more_operations_than_there_are_is_an_error():
 
 def test_a_task_of_no_such_family_is_refused():
     task = FAMILIES["arithmetic"]().by_id("arithmetic:+1")
-    for function in (lambda: buggy(task, np.random.default_rng(0)), lambda: pass_rate(task)):
+    for function in (lambda: inject_bugs(task, np.random.default_rng(0)), lambda: pass_rate(task)):
         with pytest.raises(ValueError, match="wrong"):
             function()

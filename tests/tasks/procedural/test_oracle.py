@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codegym import CallCheck, Task
-from codegym.tasks.procedural import Pipelines, buggy, first_wrong_line, mutants
+from codegym.tasks.procedural import Pipelines, first_wrong_line, inject_bugs, mutants
 from codegym.tasks.procedural.interpreter import compile_program, passes
 
 SOLUTION = "def f(x):\n    x = x[1:]\n    x = [i + 3 for i in x]\n    x = sorted(x)\n    return sum(x)\n"
@@ -80,7 +80,7 @@ def test_the_constructed_wrong_line_is_found(tasks):
 def test_a_finished_program_has_no_wrong_line_exactly_where_it_passes(seed, rate):
     rng = np.random.default_rng(seed)
     task = Pipelines(horizon=(1, 5)).draw(rng)
-    program = buggy(task, rng, rate)
+    program = inject_bugs(task, rng, rate)
     assert (first_wrong_line(task, program) is None) == passes(task.checks, compile_program(program.splitlines()))
 
 
@@ -89,7 +89,7 @@ def test_a_finished_program_has_no_wrong_line_exactly_where_it_passes(seed, rate
 def test_a_line_is_wrong_whatever_follows_unless_the_program_passes(seed):
     rng = np.random.default_rng(seed)
     task = Pipelines(horizon=(2, 5)).draw(rng)
-    program = buggy(task, rng, 1.2)
+    program = inject_bugs(task, rng, 1.2)
     line = first_wrong_line(task, program)
     if line is not None:
         lines = program.splitlines(keepends=True)

@@ -13,9 +13,9 @@ from codegym.tasks.procedural import (
     Syntax,
     construct_report,
     constructs,
-    corpus,
     describe,
     mutants,
+    sample_corpus,
     vocabulary,
 )
 from codegym.tokenizers import VocabularyTokenizer
@@ -24,7 +24,7 @@ from codegym.tokenizers import VocabularyTokenizer
 def test_the_vocabulary_writes_every_text_of_a_family(family):
     tokenizer = VocabularyTokenizer(vocabulary(family))
     for horizon in (family.horizons[0], family.horizons[0] + 4):
-        for text in corpus(replace(family, horizon=horizon, hard=0.5), seed=1, count=20):
+        for text in sample_corpus(replace(family, horizon=horizon, difficulty=0.5), seed=1, count=20):
             assert b"".join(tokenizer.token_bytes[id] for id in tokenizer.encode(text)).decode() == text
 
 
@@ -45,7 +45,11 @@ def test_pipelines_are_few_tokens():
 
 
 def test_a_corpus_is_the_same_again():
-    assert [*corpus(Pipelines(), 4, 5)] == [*corpus(Pipelines(), 4, 5)] != [*corpus(Pipelines(), 5, 5)]
+    assert (
+        [*sample_corpus(Pipelines(), 4, 5)]
+        == [*sample_corpus(Pipelines(), 4, 5)]
+        != [*sample_corpus(Pipelines(), 5, 5)]
+    )
 
 
 DESCRIBED = {
