@@ -155,14 +155,14 @@ def scores_before(rollout: Rollout, programs: Sequence[Step], scorer: LineScorer
         programs: the last step of each program, [B].
         scorer: a process reward model, or anything else that scores lines.
     """
-    requests = {row: request for row, last in enumerate(programs) if (request := _request(row, last)).wanted}
+    requests = {row: request for row, last in enumerate(programs) if (request := _request(row, last)).indices}
     answers = scorer.score([*requests.values()]) if requests else []
     scores, known = torch.zeros(rollout.mask.shape), torch.zeros_like(rollout.mask)
     starts = rollout.mask.int().argmax(1).tolist()
     for (row, request), answer in zip(requests.items(), answers, strict=True):
         known[row] = rollout.mask[row]
         scores[row] = answer[0]
-        for index, score in zip(request.wanted, answer, strict=True):
+        for index, score in zip(request.indices, answer, strict=True):
             scores[row, starts[row] + programs[row].lines[index].last_token + 1 :] = score
     return scores * known, known
 

@@ -1,4 +1,4 @@
-"""Which labelled programs should a process reward model learn from? The four selections of PSGPO on the same labels.
+"""Which labeled programs should a process reward model learn from? The four selections of PSGPO on the same labels.
 
 Each is trained on with and without the witnesses, the programs that pass and that the labels were found with.
 
@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.lab.spread import Spread
 from codegym.scorers.labels.files import read_labels
-from codegym.scorers.labels.labels import LabelledProgram, Selection, select
+from codegym.scorers.labels.labels import LabeledProgram, Selection, select
 from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.model import ProcessRewardModel
 from codegym.scorers.prm.train import train
@@ -65,7 +65,7 @@ def main(options: Options) -> None:
 
 
 def compare(
-    selection: Selection, witnesses: bool, programs: Sequence[LabelledProgram], options: Options
+    selection: Selection, witnesses: bool, programs: Sequence[LabeledProgram], options: Options
 ) -> dict[str, Any]:
     """Train on one selection with each seed; gives all seeds' measures."""
     row: dict[str, Any] = {
@@ -76,7 +76,9 @@ def compare(
     row |= {name: [] for name in MEASURES}
     for seed in range(options.seeds):
         model = ProcessRewardModel.from_policy(options.policy)
-        config = TrainConfig(selection=selection, witnesses=witnesses, epochs=options.epochs, seed=seed, gate="warn")
+        config = TrainConfig(
+            selection=selection, witnesses=witnesses, epochs=options.epochs, seed=seed, on_useless="warn"
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is no better than guessing is in the table
             report = train(model, programs, config)

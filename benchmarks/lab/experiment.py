@@ -99,7 +99,7 @@ class Experiment:
     """The start has seen tasks of up to so many lines."""
     supervised_programs: int = 12_000
     label_horizon: tuple[int, int] = (1, 4)
-    """Of the programs that are labelled: those of long tasks have hardly a right line."""
+    """Of the programs that are labeled: those of long tasks have hardly a right line."""
     label_programs: int = 2_000
     num_completions: int = 12
     """K: a prefix is lost where none of them passes."""

@@ -24,8 +24,8 @@ from codegym import Judge, Task
 from codegym.sampling import Completion, PrefixRequest, derive_seed
 from codegym.sandbox.backends import Backend, open_sandbox
 from codegym.scorers.labels.files import append_labels, read_card
-from codegym.scorers.labels.labeler import Labeller, LabelSettings
-from codegym.scorers.labels.labels import LabelledProgram, agreement
+from codegym.scorers.labels.labeler import Labeler, LabelSettings
+from codegym.scorers.labels.labels import LabeledProgram, agreement
 from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.model import ProcessRewardModel
 from codegym.scorers.prm.train import train as train_prm
@@ -33,7 +33,9 @@ from codegym.tasks.procedural import first_wrong_line
 
 ROWS = 1024
 """Completions that are sampled at the same time."""
-VALUES = TrainConfig(labels="returns", loss="cross_entropy", epochs=4, learning_rate=5e-4, batch_size=64, gate="warn")
+VALUES = TrainConfig(
+    target="values", loss="cross_entropy", epochs=4, learning_rate=5e-4, batch_size=64, on_useless="warn"
+)
 """How the process reward model goes on to learn values."""
 
 
@@ -102,11 +104,11 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     begun = time.perf_counter()
     tasks = _label_tasks(experiment)
     programs = _label(experiment, tasks, start, folder / "labels.jsonl", sandbox, console)
-    labelled = time.perf_counter() - begun
+    labeled = time.perf_counter() - begun
     spent = read_card(folder / "labels.jsonl")["spent"]  # of all runs, where this one went on with another one's file
-    console.print(f"labels: {len(programs)} programs, {spent['completions']} completions, {labelled:.0f} s")
+    console.print(f"labels: {len(programs)} programs, {spent['completions']} completions, {labeled:.0f} s")
     model = ProcessRewardModel.from_policy(start, Policy.load(start).tokenizer)
-    report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, gate="warn"))
+    report = train_prm(model, programs, TrainConfig(epochs=experiment.prm_epochs, on_useless="warn"))
     model.save(folder / "prm")
     trained = time.perf_counter()
     if experiment.keep_completions:
@@ -116,14 +118,14 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
     cost = {
         "programs": len(programs),
         **spent,
-        "label_seconds": labelled,
-        "train_seconds": trained - begun - labelled,
+        "label_seconds": labeled,
+        "train_seconds": trained - begun - labeled,
         "value_model_seconds": time.perf_counter() - trained,
         "agreement_with_oracle": agreed.share,
         "accuracy": report.accuracy,
         "balanced_accuracy": report.balanced_accuracy,
         "same_line_auc": report.same_line_auc,
-        "base_rate": report.base_rate,
+        "base_rate": report.majority_accuracy,
         "calibration_error": report.calibration_error,
     }
     card.write_text(json.dumps(cost, indent=1) + "\n", encoding="utf-8")
@@ -132,16 +134,16 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
 
 def _label(
     experiment: Experiment, tasks: dict[str, Task], start: Path, file: Path, sandbox: Backend, console: Console
-) -> list[LabelledProgram]:
+) -> list[LabeledProgram]:
     sampler = PolicySampler(Policy.load(start), Cell(experiment.label_horizon[1]).max_tokens)
     settings = LabelSettings(num_completions=experiment.num_completions, keep_completions=experiment.keep_completions)
     with open_sandbox(sandbox) as boxes, Progress(console=console) as progress:
         bar = progress.add_task("labels", total=len(tasks))
-        labeller = Labeller(sampler, Judge(boxes, cache_size=1 << 17), settings)
+        labeler = Labeler(sampler, Judge(boxes, cache_size=1 << 17), settings)
         return append_labels(
             file,
-            labeller.sample(tasks.values()),
-            labeller,
+            labeler.sample(tasks.values()),
+            labeler,
             about={"policy": start.name},
             on_program=lambda _: progress.advance(bar),
         )
@@ -154,5 +156,5 @@ def _label_tasks(experiment: Experiment) -> dict[str, Task]:
     return {task.task_id: task for task in drawn}
 
 
-def _oracle(tasks: dict[str, Task], program: LabelledProgram) -> int | None:
+def _oracle(tasks: dict[str, Task], program: LabeledProgram) -> int | None:
     return first_wrong_line(tasks[program.task_id], program.completion)

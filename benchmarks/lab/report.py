@@ -208,19 +208,19 @@ def sentence(found: Found, cell: Cell) -> str:
 def compared(found: Found, cell: Cell, arms: Sequence[Arm]) -> str:
     """Who of some arms needed the fewest programs, with and without labels."""
     plain = _cheapest(found, cell, [arm for arm in arms if not arm.needs_labels])
-    labelled = _cheapest(found, cell, [arm for arm in arms if arm.needs_labels])
-    if plain is None and labelled is None:
+    labeled = _cheapest(found, cell, [arm for arm in arms if arm.needs_labels])
+    if plain is None and labeled is None:
         return f"no arm came to {GOAL:.0%}"
-    if labelled is None:
+    if labeled is None:
         return f"{_needed(plain)}, and no arm with the PRM came to {GOAL:.0%}"
     if plain is None:
-        return f"{_needed(labelled)} besides its labels, and {_without_rival(found, cell, arms, labelled[1])}"
-    saved = plain[1] - labelled[1]
+        return f"{_needed(labeled)} besides its labels, and {_without_rival(found, cell, arms, labeled[1])}"
+    saved = plain[1] - labeled[1]
     if saved <= 0:
-        return f"{_needed(plain)}; the PRM saves nothing ({labelled[0]}: {said(labelled[1])})"
+        return f"{_needed(plain)}; the PRM saves nothing ({labeled[0]}: {said(labeled[1])})"
     runs = math.ceil(found.cost["completions"] / saved)
     return (
-        f"{_needed(labelled)}, {plain[0]} as the best without the PRM {said(plain[1])}; so the labels are paid back by "
+        f"{_needed(labeled)}, {plain[0]} as the best without the PRM {said(plain[1])}; so the labels are paid back by "
         f"{runs} runs that share them"
     )
 

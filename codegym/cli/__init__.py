@@ -41,7 +41,7 @@ SANDBOX_COMMANDS: Commands = {
     "clean": sandbox.clean,
     "bench": sandbox.bench,
 }
-PRM_COMMANDS: Commands = {"label": prm.label, "train": prm.train, "eval": prm.evaluate}
+PRM_COMMANDS: Commands = {"label": prm.label, "train": prm.train, "evaluate": prm.evaluate}
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -16,8 +16,8 @@ from rich.table import Table
 from codegym.cli.common import Box, Sampling, import_late, output, progress_bar
 from codegym.judge import Judge
 from codegym.sampling import LabelingCost, Sampler
-from codegym.scorers.labels.files import append_labels, read_card, read_labels, split
-from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.files import append_labels, read_card, read_labels, split_by_task
+from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import select
 from codegym.scorers.prm.config import Target, TrainConfig
 from codegym.scorers.prm.report import Report
@@ -55,7 +55,7 @@ class ModelOptions:
 
     policy: str | None = None
     """Folder or Hub id of a policy, whose weights and tokenizer the model starts from; without it, random weights."""
-    start: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    init_from: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """A process reward model to go on from, instead of a policy."""
     tokenizer: str = "bytes"
     """Of a model with random weights: "bytes", a folder or a Hub id."""
@@ -71,10 +71,10 @@ class ModelOptions:
         """Make the model."""
         import_late("torch").set_num_threads(self.num_threads)
         kind = import_late("codegym.scorers.prm.model").ProcessRewardModel
-        if self.start is not None and self.policy is not None:
-            raise ValueError("--policy and --start were both given: a model starts from one of them")
-        if self.start is not None:
-            return kind.load(self.start).to(self.device)
+        if self.init_from is not None and self.policy is not None:
+            raise ValueError("--policy and --init-from were both given: a model starts from one of them")
+        if self.init_from is not None:
+            return kind.load(self.init_from).to(self.device)
         if self.policy is not None:
             return kind.from_policy(self.policy).to(self.device)
         model = kind.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
@@ -92,7 +92,7 @@ def label(
     """Let a policy write programs, and find out which of their lines are right.
 
     For a program that fails, a binary search over its lines looks for the longest beginning that the policy can still
-    complete: one of K completions must pass the task's checks. The lines up to there are labelled +1, the others -1,
+    complete: one of K completions must pass the task's checks. The lines up to there are labeled +1, the others -1,
     comments and empty lines 0. A program of 8 lines costs about 3 K completions, and less where one passes early.
 
     Try:
@@ -119,12 +119,12 @@ def label(
     about |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
     with closing(box.open()) as sandbox, progress_bar() as progress:
         judge = Judge(sandbox, box.limits, stop_at_first_failure=True)
-        skipped = _label(Labelling(out, chosen, tasks.num_samples, sampler, judge, settings, about), progress)
+        skipped = _label(Labeling(out, chosen, tasks.num_samples, sampler, judge, settings, about), progress)
     _print_labels(out, skipped)
     return 2 if skipped else 0
 
 
-class Labelling(NamedTuple):
+class Labeling(NamedTuple):
     """Everything that labels are made with."""
 
     out: Path
@@ -136,18 +136,18 @@ class Labelling(NamedTuple):
     about: dict[str, Any]
 
 
-def _label(work: Labelling, progress: Progress) -> int:
+def _label(work: Labeling, progress: Progress) -> int:
     """Label with a bar; gives the number of programs that could not be."""
-    bar = progress.add_task("labelling", total=len(work.tasks) * work.num_samples)
+    bar = progress.add_task("labeling", total=len(work.tasks) * work.num_samples)
 
     def tell(spent: LabelingCost) -> None:
-        shown = f"labelling: {spent.completions:,} completions, {spent.executions:,} executions"
+        shown = f"labeling: {spent.completions:,} completions, {spent.executions:,} executions"
         progress.update(bar, description=shown)
 
-    labeller = Labeller(work.sampler, work.judge, work.settings, on_round=tell)
-    programs = labeller.sample(work.tasks, work.num_samples)
-    append_labels(work.out, programs, labeller, about=work.about, on_program=lambda _: progress.advance(bar))
-    return labeller.skipped
+    labeler = Labeler(work.sampler, work.judge, work.settings, on_round=tell)
+    programs = labeler.sample(work.tasks, work.num_samples)
+    append_labels(work.out, programs, labeler, about=work.about, on_program=lambda _: progress.advance(bar))
+    return labeler.skipped
 
 
 def train(
@@ -156,13 +156,13 @@ def train(
     config: Annotated[TrainConfig, tyro.conf.arg(name="")],
     model: Annotated[ModelOptions, tyro.conf.arg(name="")],
 ) -> int:
-    """Train a process reward model on labelled programs, and report on tasks that it has not seen.
+    """Train a process reward model on labeled programs, and report on tasks that it has not seen.
 
     Try:
         codegym prm train labels.jsonl --out runs/prm --policy runs/policy
-        codegym prm train labels.jsonl --labels returns --start runs/prm --out runs/value
+        codegym prm train labels.jsonl --target values --init-from runs/prm --out runs/value
 
-    The second, after labelling with --keep-completions, makes a model of values of it, for a critic to start from.
+    The second, after labeling with --keep-completions, makes a model of values of it, for a critic to start from.
     The report's balanced accuracy is what to look at: 0.5 is guessing, and below about 0.8 a policy learns little from
     such a model. Where it is no better than guessing the exit status is 1: label more programs, or easier ones.
 
@@ -195,14 +195,14 @@ def train(
 def evaluate(
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")],
     labels: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="LABELS")],
-    kind: Target | None = None,
+    target: Target | None = None,
     all_tasks: bool = False,
     device: str = "cpu",
 ) -> int:
-    """Report how well a process reward model scores labelled programs.
+    """Report how well a process reward model scores labeled programs.
 
     Try:
-        codegym prm eval runs/prm labels.jsonl
+        codegym prm evaluate runs/prm labels.jsonl
 
     Tasks that the model may have learned from are left out, and those that were too hard to say which lines are wrong.
     Exit status 1 where it is no better than guessing.
@@ -210,18 +210,18 @@ def evaluate(
     Args:
         folder: a model that codegym prm train wrote.
         labels: a file that codegym prm label wrote.
-        kind: kind of label to compare with; by default what the model has learned.
+        target: kind of label to compare with; by default what the model has learned.
         all_tasks: take all tasks, those that the model may have learned from included.
         device: where the model runs.
     """
     scorer = import_late("codegym.scorers.prm.model").ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
-    programs, kind = read_labels(labels), kind or config.labels
-    if kind != "returns":
+    programs, target = read_labels(labels), target or config.target
+    if target != "values":
         programs = select(programs, "remove_hard")
     if not all_tasks:
-        programs = split(programs, config.held_out)[1]
-    report: Report = import_late("codegym.scorers.prm.train").evaluate(scorer, programs, kind)
+        programs = split_by_task(programs, config.holdout_fraction)[1]
+    report: Report = import_late("codegym.scorers.prm.train").evaluate(scorer, programs, target)
     _print_report(report.as_dict(), str(folder))
     report.check_quality()
     return 0

@@ -282,18 +282,18 @@ class CodeDynamics:
         _check_answers(requests, answers)
         for episode, request, scores in zip(asked, requests, answers, strict=True):
             episode.scored = len(episode.lines)
-            for index, score in zip(request.wanted, scores, strict=True):
+            for index, score in zip(request.indices, scores, strict=True):
                 episode.lines[index] = episode.lines[index]._replace(score=float(score))
 
 
 def _check_answers(requests: Sequence[ScoreRequest], answers: Sequence[Sequence[float]]) -> None:
-    if [len(answer) for answer in answers] != [len(request.wanted) for request in requests]:
+    if [len(answer) for answer in answers] != [len(request.indices) for request in requests]:
         raise LineScorerError(
-            f"the line scorer was asked for {[len(request.wanted) for request in requests]} scores "
+            f"the line scorer was asked for {[len(request.indices) for request in requests]} scores "
             f"and gave {[len(answer) for answer in answers]}: it must give one for each wanted line"
         )
     for request, answer in zip(requests, answers, strict=True):
-        for index, score in zip(request.wanted, answer, strict=True):
+        for index, score in zip(request.indices, answer, strict=True):
             if not np.isfinite(score):
                 raise LineScorerError(
                     f"the line scorer gave {score} for line {index + 1} of task {request.task.task_id!r}: "

@@ -1,6 +1,6 @@
 """Rewards: weighted sums of named terms, pure functions of what happened (``codegym.step``)."""
 
-from codegym.rewards.base import Reward, ScoresNeeded, Term, at_end, causal, from_verdict
+from codegym.rewards.base import Reward, ScoresNeeded, Term, at_end, from_verdict, per_step
 from codegym.rewards.credit.executed import executed_mask
 from codegym.rewards.credit.spans import token_mask
 from codegym.rewards.parse import RewardLike, TermLike, parse_reward
@@ -15,7 +15,7 @@ __all__ = [
     "TermLike",
     "at_end",
     "from_verdict",
-    "causal",
+    "per_step",
     "executed_mask",
     "parse_reward",
     "token_mask",

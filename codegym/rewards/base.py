@@ -34,7 +34,7 @@ class ScoresNeeded(IntEnum):
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of a reward, made by ``causal``, ``from_verdict`` or ``at_end``."""
+    """One summand of a reward, made by ``per_step``, ``from_verdict`` or ``at_end``."""
 
     name: str
     stream: Callable[[Step], float]
@@ -117,7 +117,7 @@ class Reward:
         return total
 
 
-def causal(
+def per_step(
     name: str,
     stream: Callable[[Step], float],
     scores: ScoresNeeded = ScoresNeeded.PER_LINE,

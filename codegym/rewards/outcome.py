@@ -8,7 +8,7 @@ from codegym.judge import Status, Verdict
 from codegym.rewards.base import Term, from_verdict
 
 
-class Class(IntEnum):
+class OutcomeClass(IntEnum):
     """The four classes of outcomes of CodeRL and of those who came after, from worst to best."""
 
     COMPILE_ERROR = 0
@@ -17,19 +17,24 @@ class Class(IntEnum):
     PASSED = 3
 
 
-VALUES = {Class.COMPILE_ERROR: -1.0, Class.RUNTIME_ERROR: -0.6, Class.FAILED: -0.3, Class.PASSED: 1.0}
+CODERL_REWARDS = {
+    OutcomeClass.COMPILE_ERROR: -1.0,
+    OutcomeClass.RUNTIME_ERROR: -0.6,
+    OutcomeClass.FAILED: -0.3,
+    OutcomeClass.PASSED: 1.0,
+}
 _CLASSES = {
-    Status.SYNTAX_ERROR: Class.COMPILE_ERROR,
-    Status.RUNTIME_ERROR: Class.RUNTIME_ERROR,
-    Status.TIMEOUT: Class.RUNTIME_ERROR,
-    Status.MEMORY_LIMIT: Class.RUNTIME_ERROR,
-    Status.OUTPUT_LIMIT: Class.RUNTIME_ERROR,
-    Status.WRONG_ANSWER: Class.FAILED,
-    Status.PASSED: Class.PASSED,
+    Status.SYNTAX_ERROR: OutcomeClass.COMPILE_ERROR,
+    Status.RUNTIME_ERROR: OutcomeClass.RUNTIME_ERROR,
+    Status.TIMEOUT: OutcomeClass.RUNTIME_ERROR,
+    Status.MEMORY_LIMIT: OutcomeClass.RUNTIME_ERROR,
+    Status.OUTPUT_LIMIT: OutcomeClass.RUNTIME_ERROR,
+    Status.WRONG_ANSWER: OutcomeClass.FAILED,
+    Status.PASSED: OutcomeClass.PASSED,
 }
 
 
-def outcome_class(verdict: Verdict) -> Class:
+def outcome_class(verdict: Verdict) -> OutcomeClass:
     """The worst class among all checks that ran: an error in any check outweighs a failure in an earlier one."""
     return min(_CLASSES[status] for status in (verdict.status, *verdict.checks) if status is not Status.NOT_RUN)
 
@@ -49,4 +54,4 @@ def coderl() -> Term:
 
     What counts is the worst over all checks that ran, not the first one that did not pass.
     """
-    return from_verdict("coderl", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)
+    return from_verdict("coderl", lambda verdict: CODERL_REWARDS[outcome_class(verdict)], -1.0, 1.0)

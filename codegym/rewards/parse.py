@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from codegym.rewards.base import Reward, Term, causal
+from codegym.rewards.base import Reward, Term, per_step
 from codegym.rewards.registry import REWARDS
 from codegym.rewards.validation import check_number
 from codegym.step import Step
@@ -17,21 +17,21 @@ from codegym.step import Step
 TermLike = str | Term | Reward | Callable[[Step], float]
 RewardLike = TermLike | Mapping[TermLike, float]
 _Weighted = tuple[tuple[Term, float], ...]
-_FORM = "wanted a sum such as 'outcome + 0.5*psgpo(fail=0.25)'"
+_FORM = "wanted a sum such as 'outcome + 0.5*psgpo(lambda_fail=0.25)'"
 
 
 def parse_reward(value: RewardLike) -> Reward:
     """Make a reward from a string, a mapping of terms to weights, a term, a function of a step, or a reward.
 
-    >>> [(term.name, weight) for term, weight in parse_reward("outcome + 0.1*length(free=8)").terms]
-    [('outcome', 1.0), ('length', 0.1)]
+    >>> [(term.name, weight) for term, weight in parse_reward("outcome + 0.1*length_penalty(free_tokens=8)").terms]
+    [('outcome', 1.0), ('length_penalty', 0.1)]
     >>> [(term.name, weight) for term, weight in parse_reward({"outcome": 1, "process": 0.5}).terms]
     [('outcome', 1.0), ('process', 0.5)]
 
     A string is a sum of terms of ``REWARDS``, each with a weight and with keyword arguments where wanted. A function is
-    a causal term with its own name, for which lines are scored as they are closed, where there is a line scorer; it is
-    not asked about the end of a program that could not be judged. A term that costs, such as ``length``, is negative
-    already.
+    a per-step term with its own name, for which lines are scored as they are closed, where there is a line scorer; it
+    is not asked about the end of a program that could not be judged. A term that costs, such as ``length_penalty``, is
+    negative already.
 
     Raises:
         ValueError: the string cannot be read, names what does not exist, or has a term twice; a weight or an argument
@@ -53,7 +53,7 @@ def _weighted(value: object) -> _Weighted:
     if callable(value):
         if value in REWARDS.values():  # the function that makes a term, where its term was meant
             return ((value(), 1.0),)
-        term = causal(getattr(value, "__name__", type(value).__name__), value)
+        term = per_step(getattr(value, "__name__", type(value).__name__), value)
         return ((replace(term, needs_scorer=False), 1.0),)  # it may read nothing but the verdict
     raise TypeError(f"no reward can be made from {value!r}: wanted a string, a mapping, a term or a function of a step")
 

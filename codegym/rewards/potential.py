@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from codegym.rewards.base import Term, causal
+from codegym.rewards.base import Term, per_step
 from codegym.rewards.validation import check_number
 from codegym.step import Step
 
 
-def potential(*, gamma: float = 1.0, start: float = 0.0) -> Term:
+def potential(*, gamma: float = 1.0, initial_score: float = 0.0) -> Term:
     """Potential-based shaping, gamma Phi(s') - Phi(s) at each line: it leaves the optimal policies as they are.
 
     Ng, Harada and Russell (1999), theorem 1. Phi is the score of the last scored line, given ones included,
-    ``start`` before there is one, and 0 after the end of the program, whatever its last line scored. With gamma = 1
-    an episode earns -Phi of its first state in total, whatever the policy writes.
+    ``initial_score`` before there is one, and 0 after the end of the program, whatever its last line scored. With
+    gamma = 1 an episode earns -Phi of its first state in total, whatever the policy writes.
 
     Time is counted in the steps of ``codegym.step``, one for each line; so with gamma < 1 a neutral line earns
     (gamma - 1) Phi, as the theorem wants. A learner that discounts by another clock (by tokens, or by actions of
@@ -20,19 +20,19 @@ def potential(*, gamma: float = 1.0, start: float = 0.0) -> Term:
 
     Args:
         gamma: the learner's discount for each line, in [0, 1].
-        start: Phi of the empty program.
+        initial_score: Phi of the empty program.
 
     Raises:
-        ValueError: gamma is not in [0, 1], or ``start`` is not finite.
+        ValueError: gamma is not in [0, 1], or ``initial_score`` is not finite.
     """
     check_number("gamma", gamma, 0, 1)
-    check_number("start", start)
+    check_number("initial_score", initial_score)
 
     def stream(step: Step) -> float:
-        before = start if step.previous_score is None else step.previous_score
+        before = initial_score if step.previous_score is None else step.previous_score
         if step.ended:
             return -before
         score = None if step.line is None else step.line.score
         return gamma * (before if score is None else score) - before
 
-    return causal("potential", stream)
+    return per_step("potential", stream)

@@ -11,7 +11,7 @@ from codegym.rewards.validation import check_number
 from codegym.step import Step
 
 
-def min_form(*, temperature: float = 0.1) -> Term:
+def pure(*, temperature: float = 0.1) -> Term:
     """Weigh each line's score r by softmax(-r / temperature) over the scored lines (PURE, arXiv 2504.15275).
 
     The total is a mean between the smallest score and the plain mean, and near the smallest one for a small
@@ -30,4 +30,4 @@ def min_form(*, temperature: float = 0.1) -> Term:
         weights = np.exp((values.min() - values) / temperature)  # the largest exponent is 0
         return credit_lines(last, dict(zip(scores, (values * weights / weights.sum()).tolist(), strict=True)))
 
-    return at_end("min_form", credit)
+    return at_end("pure", credit)

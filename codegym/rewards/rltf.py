@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from codegym.judge import Verdict
 from codegym.rewards.base import ScoresNeeded, Term, at_end, from_verdict
 from codegym.rewards.credit.error_span import error_span
-from codegym.rewards.outcome import VALUES, Class, outcome_class
+from codegym.rewards.outcome import CODERL_REWARDS, OutcomeClass, outcome_class
 from codegym.rewards.validation import check_choice, check_number
 from codegym.step import Step
 
 
 def rltf() -> Term:
     """Coarse feedback: the four values of ``coderl``, on the last token; in [-1, 1]."""
-    return from_verdict("rltf", lambda verdict: VALUES[outcome_class(verdict)], -1.0, 1.0)
+    return from_verdict("rltf", lambda verdict: CODERL_REWARDS[outcome_class(verdict)], -1.0, 1.0)
 
 
 def rltf_adaptive() -> Term:
@@ -29,8 +29,8 @@ def rltf_adaptive() -> Term:
 
     def value(verdict: Verdict) -> float:
         outcome = outcome_class(verdict)
-        partial = 1.3 * verdict.passed_checks / verdict.total_checks if outcome is Class.FAILED else 0.0
-        return VALUES[outcome] + partial
+        partial = 1.3 * verdict.passed_checks / verdict.total_checks if outcome is OutcomeClass.FAILED else 0.0
+        return CODERL_REWARDS[outcome] + partial
 
     return from_verdict("rltf_adaptive", value, -1.0, 1.0)
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegym.rewards.base import Term, at_end
-from codegym.rewards.credit.spans import code_lines, credit_lines
+from codegym.rewards.credit.spans import credit_lines, policy_code_lines
 from codegym.rewards.validation import check_number
 from codegym.step import Step
 from codegym.syntax.lines import LineKind
 
 
-def first_error(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 1.0) -> Term:
+def vppo(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 1.0) -> Term:
     """Pay scale / T for each line before the first wrong one, take ``penalty`` there, and nothing after it.
 
     After VPPO (arXiv 2601.18984), of which only the idea is taken: the first error alone is read from the line scores.
@@ -28,7 +28,7 @@ def first_error(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 
     check_number("penalty", penalty, 0)
 
     def credit(last: Step) -> NDArray[np.float64]:
-        share = scale / max(len(code_lines(last)), 1)
+        share = scale / max(len(policy_code_lines(last)), 1)
         amounts = {}
         for line in last.lines:
             if line.score is None or line.kind is not LineKind.CODE:
@@ -39,4 +39,4 @@ def first_error(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 
             amounts[line.number] = 0.0 if line.given else share
         return credit_lines(last, amounts)
 
-    return at_end("first_error", credit, low=-penalty, high=scale)
+    return at_end("vppo", credit, low=-penalty, high=scale)

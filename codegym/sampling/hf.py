@@ -40,7 +40,7 @@ class TransformersSampler:
     """Completes prefixes with a causal model.
 
         sampler = TransformersSampler.load("runs/policy", max_tokens=128)
-        labeller = Labeller(sampler, judge)
+        labeler = Labeler(sampler, judge)
 
     Every completion has random numbers of its own, so that it is the same whatever else is in the batch (up to
     rounding). A prefix ends where a line does, but the policy's tokens need not: where other tokens begin with the last
@@ -111,7 +111,7 @@ class TransformersSampler:
         prompt = self._prompt(request.task)
         prefix = encode_exactly(self.tokenizer, request.text)
         healed = self.tokenizer.token_bytes[prefix[-1]] if prefix else b""
-        if len(self._alike(healed)) > 1 and len(prompt) + len(prefix) > 1:
+        if len(self._tokens_with_prefix(healed)) > 1 and len(prompt) + len(prefix) > 1:
             prefix = prefix[:-1]
         else:
             healed = b""
@@ -132,7 +132,7 @@ class TransformersSampler:
             )
         return whole[-self.max_prompt_tokens :]
 
-    def _alike(self, start: bytes) -> list[int]:
+    def _tokens_with_prefix(self, start: bytes) -> list[int]:
         """The tokens that begin like this."""
         if not start:
             return []
@@ -167,7 +167,7 @@ class TransformersSampler:
         for index, row in enumerate(rows):
             if row.healed:
                 first[index] = False
-                first[index, self._alike(row.healed)] = True
+                first[index, self._tokens_with_prefix(row.healed)] = True
         budgets = torch.tensor([row.budget for row in rows], device=device)
         tensors = torch.from_numpy(randoms).to(device), writes.to(device), first.to(device), budgets
         return _Choice(start, self.temperature, self.tokenizer.eos_token_id, *tensors)

@@ -42,7 +42,7 @@ class DockerSandbox(Pool):
     users, end processes and delete files, and those gone in every program; no-new-privileges; the engine's seccomp
     profile and a second filter below it (no ptrace, no IPC that outlives a process, no namespaces, no mounts, no
     io_uring or BPF); a user for programs and another for the server; memory and process limits by control group;
-    limits on CPU time, wall time, file size and output. Containers are labelled, probed with a nonce, recycled, and
+    limits on CPU time, wall time, file size and output. Containers are labeled, probed with a nonce, recycled, and
     swept when their owner is gone; one whose owner dies ends by itself.
 
     Not covered: faults of the kernel, which is shared with the host (give ``runtime="runsc"`` for gVisor where it is

@@ -15,7 +15,7 @@ class ScoreRequest(NamedTuple):
     task: Task
     lines: tuple[str, ...]
     """The program so far, line by line, each with its newline where it has one."""
-    wanted: tuple[int, ...]
+    indices: tuple[int, ...]
     """0-based indices in ``lines`` to score, ascending; never empty. Neutral lines are not among them."""
     slot: int = 0
     """Which of the caller's slots the program is in: requests for one slot extend one another until one does not
@@ -31,7 +31,7 @@ class LineScorer(Protocol):
     """
 
     def score(self, requests: Sequence[ScoreRequest]) -> Sequence[Sequence[float]]:
-        """Score ``wanted`` lines of every request: one finite number for each of them, in order.
+        """Score the lines ``indices`` of every request: one finite number for each of them, in order.
 
         A causal model may read a program once and take all wanted lines from that pass.
         """
@@ -42,7 +42,7 @@ class FakeLineScorer:
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
         """Score the wanted lines of every request."""
-        return [[_checksum(request.lines[index]) for index in request.wanted] for request in requests]
+        return [[_checksum(request.lines[index]) for index in request.indices] for request in requests]
 
 
 def _checksum(line: str) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from codegym.scorers import LineScorer, ScoreRequest
-from codegym.scorers.labels.labels import code_lines
+from codegym.scorers.labels.labels import code_line_indices
 from codegym.tasks.record import StdinCheck, Task
 
 TOLERANCE = 1e-5
@@ -51,7 +51,7 @@ def check_line_scorer(scorer: LineScorer) -> None:
 
 def _wanted(lines: Sequence[str]) -> tuple[int, ...]:
     """The lines that may be asked for: those that are not neutral."""
-    return tuple(number - 1 for number in code_lines("".join(lines)))
+    return tuple(code_line_indices("".join(lines)))
 
 
 def _whole(slot: int, task: Task, lines: Sequence[str]) -> ScoreRequest:

@@ -136,7 +136,10 @@ def test_a_completion_is_cut_at_the_budget():
 
 
 def test_trainers_log_it_under_the_names_of_its_terms():
-    assert CompletionReward(TASK, reward="outcome + 0.1*syntax", sandbox="fake").__name__ == "outcome+syntax"
+    assert (
+        CompletionReward(TASK, reward="outcome + 0.1*syntax_penalty", sandbox="fake").__name__
+        == "outcome+syntax_penalty"
+    )
 
 
 def test_real_programs_are_judged():

@@ -21,7 +21,7 @@ from codegym.adapters.sb3 import SB3VecEnv
 from codegym.errors import SandboxError
 from codegym.rewards import REWARDS, ScoresNeeded
 
-DENSE = {"reward": "outcome + 0.5*process + 0.1*length", "line_scorer": "fake"}
+DENSE = {"reward": "outcome + 0.5*process + 0.1*length_penalty", "line_scorer": "fake"}
 ACTS = ["Token", "Line"]
 
 

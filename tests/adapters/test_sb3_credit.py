@@ -51,7 +51,7 @@ class Watch(BaseCallback):
 
 def collected(algorithm=PPO, rollouts=3, first=True, act="Token", callback=None, **keywords):
     """Rollouts of a policy that learns nothing, so that its values stay what they are."""
-    settings = {"tasks": TASK, "tokenizer": TINY, "max_tokens": 7, "reward": "outcome + 0.3*process - length"}
+    settings = {"tasks": TASK, "tokenizer": TINY, "max_tokens": 7, "reward": "outcome + 0.3*process - length_penalty"}
     envs = SB3VecEnv(VECTOR[act](SLOTS, **(small(act) | settings | {"line_scorer": "fake"} | keywords)))
     watch = Watch()
     model = algorithm("MultiInputPolicy", envs, n_steps=ROWS, gamma=0.9, gae_lambda=0.8, learning_rate=0.0, seed=1)

@@ -27,7 +27,7 @@ class Table:
 
     def score(self, requests):
         table = {"x = 1\n": 0.5, "y = 2\n": -0.25}
-        return [[table.get(request.lines[index], -1.0) for index in request.wanted] for request in requests]
+        return [[table.get(request.lines[index], -1.0) for index in request.indices] for request in requests]
 
 
 def rollout_of(mask):

@@ -127,11 +127,11 @@ def test_completions_begin_with_what_was_written_and_keep_to_the_budget(start, t
 
 
 def test_returns_of_a_dense_reward_count_from_the_state_on(start, tmp_path) -> None:
-    config = make_config(start, tmp_path, sandbox=Even(), reward="length", batch_size=8)
+    config = make_config(start, tmp_path, sandbox=Even(), reward="length_penalty", batch_size=8)
     with Run(config, tasks=TASK) as run:
         run.register()
         rollout = run.collect(0)
-        row = int(rollout.mask.sum(1).argmax())  # of four tokens, each of which costs 1/4 in the reward "length"
+        row = int(rollout.mask.sum(1).argmax())  # four tokens, each of which costs 1/4 in "length_penalty"
         states = [State(row, 4, 3), State(row, 1, 0)]
         returns = sampled_returns(run, rollout, run.last_steps(rollout), states, 4, torch.Generator().manual_seed(0))
     assert returns[0].tolist() == [-0.25] * 4  # one token is left

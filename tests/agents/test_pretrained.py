@@ -154,7 +154,7 @@ def trained(base, rows, tmp_path_factory) -> Trained:
     labels, prm, box = folder / "labels.jsonl", folder / "prm", ("--sandbox", "process")
     tasks = ("--tasks", "mbpp", "--path", rows, "--num-samples", 4)
     assert command("prm", "label", base, *tasks, "--out", labels, "--num-completions", 8, "--max-tokens", 48, *box) == 0
-    options = ("--gate", "warn", "--epochs", 4, "--held-out", 0.4, "--selection", "full")
+    options = ("--on-useless", "warn", "--epochs", 4, "--holdout-fraction", 0.4, "--selection", "full")
     assert command("prm", "train", labels, "--out", prm, "--policy", base, *options) == 0
 
     start = Policy.load(base, LoraConfig(rank=4)).save(folder / "start")

@@ -58,13 +58,13 @@ def same_weights(one, other) -> bool:
 
 
 def test_the_weight_of_shaping_falls_to_0(start, tmp_path) -> None:
-    config = make_config(start, tmp_path, reward="outcome", shaping="psgpo - 0.5*length", shaping_iterations=4)
+    config = make_config(start, tmp_path, reward="outcome", shaping="psgpo - 0.5*length_penalty", shaping_iterations=4)
     assert [config.shaping_weight(iteration) for iteration in (0, 1, 3, 4, 9)] == [1, 0.75, 0.25, 0, 0]
-    assert config.reward_at(3) == "outcome + 0.25*(psgpo - 0.5*length)"
+    assert config.reward_at(3) == "outcome + 0.25*(psgpo - 0.5*length_penalty)"
     assert [(term.name, weight) for term, weight in parse_reward(config.reward_at(3)).terms] == [
         ("outcome", 1),
         ("psgpo", 0.25),
-        ("length", -0.125),
+        ("length_penalty", -0.125),
     ]
     assert config.reward_at(4) == "outcome"
 
@@ -132,7 +132,7 @@ def test_streamed_rewards_stand_where_they_are_paid() -> None:
 
 
 def test_streamed_rewards_are_those_of_an_environment_step_by_step(start, tmp_path) -> None:
-    reward = "pass_ratio + process + psgpo - length + 2*finished"
+    reward = "pass_ratio + process + psgpo - length_penalty + 2*missing_eos"
     rollouts = {}
     for placement in ("credit", "stream"):
         config = make_config(start, tmp_path / placement, reward=reward, line_scorer="fake", reward_placement=placement)

@@ -108,8 +108,8 @@ def test_a_curriculum_is_a_rival_of_its_own():
 
 def test_a_cell_without_rivals_is_said_to_have_none():
     found = make_found()
-    labelled = [result for result in found.results if result["arm"] == "both"]
-    assert sentence(replace(found, results=labelled), TWO.cells[0]).endswith("and no arm without the PRM was run.")
+    labeled = [result for result in found.results if result["arm"] == "both"]
+    assert sentence(replace(found, results=labeled), TWO.cells[0]).endswith("and no arm without the PRM was run.")
 
 
 def test_a_start_that_never_passed_is_below_its_bound():

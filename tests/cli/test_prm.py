@@ -1,4 +1,4 @@
-"""``codegym prm label | train | eval``, with a policy that has random weights and one that tells."""
+"""``codegym prm label | train | evaluate``, with a policy that has random weights and one that tells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codegym.scorers.prm.report import PRMQualityError
 
 def run(*arguments: object) -> int:
     app = SubcommandApp()
-    for name, command in {"label": prm.label, "train": prm.train, "eval": prm.evaluate}.items():
+    for name, command in {"label": prm.label, "train": prm.train, "evaluate": prm.evaluate}.items():
         app.command(name=name)(command)
     return app.cli(args=[str(argument) for argument in arguments], config=(tyro.conf.FlagCreatePairsOff,))
 
@@ -44,25 +44,38 @@ def test_label_train_and_eval_in_a_row(tmp_path, monkeypatch, capsys):
     assert run("label", "none", *tasks, "--out", labels) == 0
     assert {program.label_class for program in read_labels(labels)} <= {"correct", "wrong"}
     write_labels(labels)
-    options = ["--width", 32, "--num-layers", 1, "--epochs", 4, "--learning-rate", 0.003, "--held-out", 0.2]
+    options = ["--width", 32, "--num-layers", 1, "--epochs", 4, "--learning-rate", 0.003, "--holdout-fraction", 0.2]
     assert run("train", labels, "--out", folder, *options) == 0
     assert "balanced accuracy" in capsys.readouterr().out
-    assert run("eval", folder, labels) == 0
+    assert run("evaluate", folder, labels) == 0
     shown = capsys.readouterr().out
     card = ProcessRewardModel.load(folder).card
     assert card["labels"]["settings"]["num_completions"] == 20 and card["training"]["learned"]["programs"] > 200
     assert f"{card['report']['balanced_accuracy']:.3f}" in shown
-    assert run("eval", folder, labels, "--all-tasks", "--kind", "hard") == 0
+    assert run("evaluate", folder, labels, "--all-tasks", "--target", "hard") == 0
 
 
 def test_a_model_that_learned_nothing_is_saved_and_told(tmp_path):
     labels, folder = tmp_path / "labels.jsonl", tmp_path / "prm"
     write_labels(labels, 60)
     with pytest.raises(PRMQualityError):
-        run("train", labels, "--out", folder, "--width", 32, "--learning-rate", 1e-9, "--epochs", 1, "--held-out", 0.3)
+        run(
+            "train",
+            labels,
+            "--out",
+            folder,
+            "--width",
+            32,
+            "--learning-rate",
+            1e-9,
+            "--epochs",
+            1,
+            "--holdout-fraction",
+            0.3,
+        )
     assert not ProcessRewardModel.load(folder).card["report"]["balanced_accuracy"] > 0.6
     with pytest.raises(PRMQualityError):
-        run("eval", folder, labels)
+        run("evaluate", folder, labels)
 
 
 def test_what_cannot_be_is_told(policy_folder, tmp_path):

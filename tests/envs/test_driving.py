@@ -131,7 +131,7 @@ def scored(*tokens, **keywords):
 
     class Counting:
         def score(self, requests):
-            return [[index + 1.0 for index in request.wanted] for request in requests]
+            return [[index + 1.0 for index in request.indices] for request in requests]
 
     keywords = {"tokenizer": AWKWARD, "tasks": AWKWARD_TASKS[0], "max_tokens": 12} | keywords
     keywords |= {"sandbox": JudgeSays(FAILED), "reward": "process", "line_scorer": Counting()}
@@ -316,7 +316,7 @@ def test_many_programs_at_once_ask_the_scorer_once_and_earn_what_they_earn_alone
     class Counting:
         def score(self, requests):
             calls.append(len(requests))
-            return [[0.5] * len(request.wanted) for request in requests]
+            return [[0.5] * len(request.indices) for request in requests]
 
     task = Task("t", "Print.\n", (StdinCheck("", "1"),), solution="print(1)\n")
     keywords = {"tasks": task, "reward": "outcome + process", "line_scorer": Counting(), "sandbox": "fake"}

@@ -85,17 +85,17 @@ def test_only_finished_lines_of_code_are_scored_and_each_once():
     for text in ("x = (\n", "# c\n", "1)\n", "'''doc'''\n\ny = 2\n", "z = 3", ""):
         env.step(text)
     lines = ("x = (\n", "# c\n", "1)\n", "'''doc'''\n", "\n", "y = 2\n", "z = 3")
-    found = [[(request.lines, request.wanted) for request in call] for call in scorer.calls]
+    found = [[(request.lines, request.indices) for request in call] for call in scorer.calls]
     assert found == [[(lines[:3], (2,))], [(lines[:6], (5,))], [(lines, (6,))]]
 
 
 def test_lines_of_a_prefix_are_scored_for_what_comes_after_and_pay_nothing():
-    scorer = ScorerSays(lambda requests: [[(index + 1) / 10 for index in request.wanted] for request in requests])
-    env = LineEnv(tasks=TASK, sandbox="fake", reward="process(form='difference')", line_scorer=scorer)
+    scorer = ScorerSays(lambda requests: [[(index + 1) / 10 for index in request.indices] for request in requests])
+    env = LineEnv(tasks=TASK, sandbox="fake", reward="process(mode='difference')", line_scorer=scorer)
     env.reset(seed=1, options={"prefix": "a = 1\nb = 2\n"})
     assert scorer.calls == []
     _, reward, _, _, info = env.step("c = 3\n")
-    assert [request.wanted for request in scorer.calls[0]] == [(0, 1, 2)]
+    assert [request.indices for request in scorer.calls[0]] == [(0, 1, 2)]
     assert (round(reward, 9), info["lines"], info["line_scores"]) == (0.1, ("c = 3\n",), (0.3,))
 
 

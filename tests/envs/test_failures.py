@@ -85,10 +85,10 @@ def test_a_vector_goes_on_and_only_the_failed_slots_are_invalid():
 WRONG_ANSWERS = {
     "none at all": lambda requests: [],
     "too few": lambda requests: [[] for _ in requests],
-    "too many": lambda requests: [[0.5] * (len(request.wanted) + 1) for request in requests],
-    "one too many": lambda requests: [[0.5] * len(request.wanted) for request in requests] + [[]],
-    "NaN": lambda requests: [[float("nan")] * len(request.wanted) for request in requests],
-    "infinite": lambda requests: [[np.inf] * len(request.wanted) for request in requests],
+    "too many": lambda requests: [[0.5] * (len(request.indices) + 1) for request in requests],
+    "one too many": lambda requests: [[0.5] * len(request.indices) for request in requests] + [[]],
+    "NaN": lambda requests: [[float("nan")] * len(request.indices) for request in requests],
+    "infinite": lambda requests: [[np.inf] * len(request.indices) for request in requests],
 }
 
 

@@ -88,7 +88,8 @@ import gymnasium as gym, numpy as np
 import codegym
 digest, rng = hashlib.sha256(), np.random.default_rng(0)
 for act in ("Token", "Line"):
-    keywords = dict(sandbox="fake", max_tokens=40, line_scorer="fake", reward="outcome + 0.5*process + psgpo + length")
+    reward = "outcome + 0.5*process + psgpo + length_penalty"
+    keywords = dict(sandbox="fake", max_tokens=40, line_scorer="fake", reward=reward)
     env = gym.make_vec(f"codegym/{act}-v0", num_envs=4, **keywords)
     result = env.reset(seed=3)
     for _ in range(80):

@@ -18,7 +18,7 @@ from codegym.errors import InvalidAction
 
 MODES = list(AutoresetMode)
 ACTS = ["Token", "Line"]
-DENSE = {"reward": "outcome + 0.5*process + 0.1*length", "line_scorer": "fake"}
+DENSE = {"reward": "outcome + 0.5*process + 0.1*length_penalty", "line_scorer": "fake"}
 
 
 def test_slots_are_single_environments_with_seeds_that_follow_each_other():
@@ -96,7 +96,7 @@ def test_vector_equals_processes_with_shared_memory(act, mode, context):
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_objects_travel_to_processes():
-    keywords = small("Token", tasks=AWKWARD_TASKS, tokenizer=AWKWARD, reward={"outcome": 1.0, "syntax": 0.5})
+    keywords = small("Token", tasks=AWKWARD_TASKS, tokenizer=AWKWARD, reward={"outcome": 1.0, "syntax_penalty": 0.5})
     processes = AsyncVectorEnv([functools.partial(TokenEnv, **keywords)] * 2, context="spawn")
     native = TokenVectorEnv(2, autoreset_mode=AutoresetMode.NEXT_STEP, **keywords)
     assert play_both(native, processes, "Token", 60, awkward=True) >= 2

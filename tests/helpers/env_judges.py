@@ -66,7 +66,7 @@ class FailingAtTimes:
 class ScorerSays:
     """Answers every call of the line scorer with ``answer(requests)``, and keeps what it was asked."""
 
-    def __init__(self, answer=lambda requests: [[0.5] * len(request.wanted) for request in requests]):
+    def __init__(self, answer=lambda requests: [[0.5] * len(request.indices) for request in requests]):
         self.answer = answer
         self.calls = []
 

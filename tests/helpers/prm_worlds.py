@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from codegym.errors import SandboxError
 from codegym.judge import FakeJudge, Verdict
 from codegym.sampling import Completion, PrefixRequest
-from codegym.scorers.labels.labels import LabelledProgram, SuccessCount
+from codegym.scorers.labels.labels import LabeledProgram, SuccessCount
 from codegym.scorers.labels.search import SampledProgram
 from codegym.tasks.record import StdinCheck, Task
 
@@ -31,9 +31,9 @@ def make_program(task: Task, first_wrong: int | None = None) -> SampledProgram:
     return SampledProgram(task, "".join(lines), first_wrong is None)
 
 
-def make_labelled(last_right: int, completion: str = "a = 1\nb = 2\nc = 3\n", **fields) -> LabelledProgram:
+def make_labeled(num_correct_lines: int, completion: str = "a = 1\nb = 2\nc = 3\n", **fields) -> LabeledProgram:
     known = {"task_id": "t", "prompt": "p\n", "passed": False} | fields
-    return LabelledProgram(completion=completion, last_right=last_right, **known)
+    return LabeledProgram(completion=completion, num_correct_lines=num_correct_lines, **known)
 
 
 class TellingSampler:
@@ -68,7 +68,7 @@ class SometimesBrokenJudge(FakeJudge):
         return future
 
 
-def toy_programs(count: int = 400, rule=lambda line: "x" in line) -> list[LabelledProgram]:
+def toy_programs(count: int = 400, rule=lambda line: "x" in line) -> list[LabeledProgram]:
     """Lines with an x are bad, and nothing after them can be right."""
     rng = random.Random(0)
     programs = []
@@ -77,6 +77,6 @@ def toy_programs(count: int = 400, rule=lambda line: "x" in line) -> list[Labell
         right = next((index for index, line in enumerate(lines) if rule(line)), len(lines))
         rates = {n: SuccessCount(8 if n <= right else 0, 10) for n in range(len(lines) + 1)}
         programs.append(
-            LabelledProgram(f"t{number}", f"Task {number}.\n", "".join(lines), right == len(lines), right, rates)
+            LabeledProgram(f"t{number}", f"Task {number}.\n", "".join(lines), right == len(lines), right, rates)
         )
     return programs

@@ -73,6 +73,6 @@ def test_adaptive_is_never_below_coarse(verdict):
 
 
 def test_syntax_and_finished_are_penalties():
-    assert total("syntax", SYNTAX) == -1 and total("syntax", ERROR) == 0
+    assert total("syntax_penalty", SYNTAX) == -1 and total("syntax_penalty", ERROR) == 0
     # L10: a program without an end is not scored as if it were finished
-    assert total("finished", PASSED, budget_exhausted=True) == -1 and total("finished", PASSED) == 0
+    assert total("missing_eos", PASSED, budget_exhausted=True) == -1 and total("missing_eos", PASSED) == 0

@@ -21,15 +21,15 @@ def test_smallest_use():
     ("value", "expected"),
     [
         ("outcome", {"outcome": 1}),
-        (" -0.1*length ", {"length": -0.1}),
+        (" -0.1*length_penalty ", {"length_penalty": -0.1}),
         ("outcome - process*0.5", {"outcome": 1, "process": -0.5}),
         ("outcome\n+ process", {"outcome": 1, "process": 1}),
         ("2*0.5*outcome", {"outcome": 1}),
         ("-(outcome + 2*coderl)", {"outcome": -1, "coderl": -2}),
-        ("psgpo(fail=0.5, passed=.1, lines='code')", {"psgpo": 1}),
-        ("potential(start=-0.5)", {"potential": 1}),
+        ("psgpo(lambda_fail=0.5, lambda_pass=.1, lines='code')", {"psgpo": 1}),
+        ("potential(initial_score=-0.5)", {"potential": 1}),
         ("0*process + 1e-3*outcome", {"process": 0, "outcome": 1e-3}),
-        ({"outcome": 1.0, "process(form='unit')": 0.5}, {"outcome": 1, "process": 0.5}),
+        ({"outcome": 1.0, "process(mode='unit')": 0.5}, {"outcome": 1, "process": 0.5}),
         ({"outcome + process": 2}, {"outcome": 2, "process": 2}),
         ({outcome(): 3}, {"outcome": 3}),
         (outcome, {"outcome": 1}),
@@ -44,7 +44,7 @@ def test_what_can_be_written(value, expected):
 
 def test_arguments_reach_the_term():
     last = make_last(("x = 1\n", -0.5))
-    assert parse_reward("psgpo(passed=0.5)").credit(last).tolist() == [0, -0.25, 0]
+    assert parse_reward("psgpo(lambda_pass=0.5)").credit(last).tolist() == [0, -0.25, 0]
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,23 @@ def test_arguments_reach_the_term():
     [
         ("outcom", "no term 'outcom' (did you mean 'outcome'?); there are coderl, "),
         ("xyz + outcome", "in the reward 'xyz + outcome': there is no term 'xyz'; there are"),
-        ("psgpo(fial=1)", "psgpo takes fail, passed, lines, and no 'fial' (did you mean 'fail'?)"),
+        (
+            "psgpo(lambda_fial=1)",
+            "psgpo takes lambda_fail, lambda_pass, lines, and no 'lambda_fial' (did you mean 'lambda_fail'?)",
+        ),
         ("outcome(a=1)", "outcome takes no arguments, and no 'a'"),
         ("psgpo(**x)", "and no '**'"),
-        ("psgpo(fail=1, fail=2)", "psgpo is given fail twice"),
+        ("psgpo(lambda_fail=1, lambda_fail=2)", "psgpo is given lambda_fail twice"),
         ("psgpo(0.3)", "'psgpo(0.3)' is no term and no weight times a term; wanted a sum such as"),
-        ("psgpo(fail=x)", "fail=x of psgpo: wanted a number or a string in quotes"),
-        ("psgpo(fail=-1)", "in the reward 'psgpo(fail=-1)': fail=-1, wanted a finite number, 0 or more"),
-        ("psgpo(fail='x')", "fail='x', wanted a finite number"),
-        ("process(form='abs')", "form='abs', wanted one of 'absolute', 'unit', 'difference'"),
+        ("psgpo(lambda_fail=x)", "lambda_fail=x of psgpo: wanted a number or a string in quotes"),
+        (
+            "psgpo(lambda_fail=-1)",
+            "in the reward 'psgpo(lambda_fail=-1)': lambda_fail=-1, wanted a finite number, 0 or more",
+        ),
+        ("psgpo(lambda_fail='x')", "lambda_fail='x', wanted a finite number"),
+        ("process(mode='abs')", "mode='abs', wanted one of 'absolute', 'unit', 'difference'"),
         ("outcome + outcome", "'outcome' stands there twice"),
-        ("psgpo + psgpo(fail=1)", "'psgpo' stands there twice"),
+        ("psgpo + psgpo(lambda_fail=1)", "'psgpo' stands there twice"),
         ("1e999*outcome", "weight=inf, wanted a finite number"),
         (f"{'9' * 400}*outcome", "weight=inf"),
         ("outcome*process", "no weight times a term"),

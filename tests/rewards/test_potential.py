@@ -29,7 +29,7 @@ def test_smallest_use():
 
 def test_discount_counts_lines():
     # .9*.5 - .1, .9*.5 - .5 for the comment, .9*-.25 - .5, .9*0 + .25
-    assert stream("potential(gamma=0.9, start=0.1)", make_last(*PROGRAM)) == [0.35, -0.05, -0.725, 0.25]
+    assert stream("potential(gamma=0.9, initial_score=0.1)", make_last(*PROGRAM)) == [0.35, -0.05, -0.725, 0.25]
 
 
 def test_potential_begins_at_the_score_of_the_prefix():
@@ -45,19 +45,19 @@ def test_score_of_a_line_closed_by_the_end_does_not_matter():
 @given(last=episodes(VERDICTS), start=st.floats(-1, 1))
 def test_undiscounted_total_is_minus_the_first_potential(last, start):
     given_scores = [line.score for line in last.lines if line.given and line.score is not None]
-    total = parse_reward(f"potential(start={start})").credit(last).sum()
+    total = parse_reward(f"potential(initial_score={start})").credit(last).sum()
     assert math.isclose(total, -(given_scores[-1] if given_scores else start), abs_tol=1e-9)
 
 
 @given(last=episodes(VERDICTS), start=st.floats(-1, 1), gamma=st.floats(0, 1))
 def test_discounted_return_is_minus_the_first_potential(last, start, gamma):
     given_scores = [line.score for line in last.lines if line.given and line.score is not None]
-    reward = parse_reward(f"potential(start={start}, gamma={gamma})")
+    reward = parse_reward(f"potential(initial_score={start}, gamma={gamma})")
     paid = sum(gamma**time * sum(reward.stream(step).values()) for time, step in enumerate(iter_steps(last)))
     assert math.isclose(paid, -(given_scores[-1] if given_scores else start), abs_tol=1e-9)
 
 
-@pytest.mark.parametrize("text", ["potential(gamma=1.1)", "potential(gamma=-0.1)", "potential(start='a')"])
+@pytest.mark.parametrize("text", ["potential(gamma=1.1)", "potential(gamma=-0.1)", "potential(initial_score='a')"])
 def test_arguments_are_checked(text):
     with pytest.raises(ValueError, match="wanted a"):
         parse_reward(text)
@@ -130,7 +130,7 @@ PASSING = st.frozensets(st.sampled_from(COMPLETE))
 )
 def test_potential_leaves_every_optimal_action_as_it_was(scores, passing, gamma, weight, start):
     plain = best_actions(parse_reward("outcome"), gamma, scores, passing)
-    shaped = parse_reward({"outcome": 1, f"potential(gamma={gamma}, start={start})": weight})
+    shaped = parse_reward({"outcome": 1, f"potential(gamma={gamma}, initial_score={start})": weight})
     assert best_actions(shaped, gamma, scores, passing) == plain
 
 
@@ -145,7 +145,7 @@ def test_plain_process_reward_prefers_a_program_that_fails():
     assert best_actions(parse_reward("outcome"), 1.0, LIKES_LINES, PASSES)[("b = 2\n",)] == {"end:"}
 
 
-@pytest.mark.parametrize("text", ["potential", "psgpo", "psgpo(lines='code')", "process(form='difference')"])
+@pytest.mark.parametrize("text", ["potential", "psgpo", "psgpo(lines='code')", "process(mode='difference')"])
 def test_what_cannot_be_farmed_keeps_the_program_that_passes(text):
     best = best_actions(parse_reward(f"outcome + {text}"), 1.0, LIKES_LINES, PASSES)
     assert "b = 2\n" in best[()] and best[("b = 2\n",)] == {"end:"}

@@ -37,9 +37,9 @@ def test_smallest_use():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("process(form='unit')", [0.75, 0, 0.375, 1.0]),
-        ("process(form='difference')", [0.5, 0, -0.75, 1.25]),
-        ("process(form='difference', start=-1.0)", [1.5, 0, -0.75, 1.25]),
+        ("process(mode='unit')", [0.75, 0, 0.375, 1.0]),
+        ("process(mode='difference')", [0.5, 0, -0.75, 1.25]),
+        ("process(mode='difference', initial_score=-1.0)", [1.5, 0, -0.75, 1.25]),
         ("process(normalize='lines')", [0.5 / 3, 0, -0.25 / 3, 1 / 3]),  # three lines of code
         ("process(normalize='expected', expected_lines=5)", [0.1, 0, -0.05, 0.2]),  # max(3, 5)
         ("process(normalize='expected', expected_lines=2)", [0.5 / 3, 0, -0.25 / 3, 1 / 3]),  # max(3, 2)
@@ -50,12 +50,12 @@ def test_forms_and_normalisations(text, expected):
 
 
 def test_difference_goes_on_from_the_score_of_the_prefix():
-    assert per_line("process(form='difference')", given=2) == [0, 0, -0.75, 1.25]
+    assert per_line("process(mode='difference')", given=2) == [0, 0, -0.75, 1.25]
 
 
 def test_difference_telescopes():
     # 1.0, the last score, minus the start
-    assert parse_reward("process(form='difference', start=0.25)").credit(make_last(*PROGRAM)).sum() == 0.75
+    assert parse_reward("process(mode='difference', initial_score=0.25)").credit(make_last(*PROGRAM)).sum() == 0.75
 
 
 def test_t_is_that_of_the_policy():
@@ -64,7 +64,7 @@ def test_t_is_that_of_the_policy():
 
 def test_more_good_lines_do_not_pay_once_divided():
     short = [("a = 1\n", 1.0)] * 5
-    for text in ("process(normalize='lines')", "process(normalize='expected', expected_lines=5)", "psgpo", "min_form"):
+    for text in ("process(normalize='lines')", "process(normalize='expected', expected_lines=5)", "psgpo", "pure"):
         few, many = (parse_reward(text).credit(make_last(*lines)).sum() for lines in (short, short * 4))
         assert many <= few + 1e-12
     # what is divided by a constant is a plain sum, and that pays
@@ -74,16 +74,16 @@ def test_more_good_lines_do_not_pay_once_divided():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("process(start=1.0)", "start=1.0 is for form='difference', this is form='absolute'"),
+        ("process(initial_score=1.0)", "initial_score=1.0 is for mode='difference', this is mode='absolute'"),
         ("process(normalize='expected')", "want each other: 'expected', None"),
         ("process(expected_lines=3)", "want each other: 'none', 3"),
         ("process(normalize='expected', expected_lines=0)", "expected_lines=0"),
         ("process(normalize='mean')", "wanted one of 'none', 'lines', 'expected'"),
-        ("first_error(scale=-1)", "scale=-1, wanted a finite number, 0 or more"),
-        ("min_form(temperature=0)", "temperature=0"),
-        ("length(free=-1)", "free=-1"),
-        ("length(free=2.5)", "free=2.5, wanted a whole number"),
-        ("line_cap(cap=True)", "cap=True"),
+        ("vppo(scale=-1)", "scale=-1, wanted a finite number, 0 or more"),
+        ("pure(temperature=0)", "temperature=0"),
+        ("length_penalty(free_tokens=-1)", "free_tokens=-1"),
+        ("length_penalty(free_tokens=2.5)", "free_tokens=2.5, wanted a whole number"),
+        ("line_limit(max_lines=True)", "max_lines=True"),
     ],
 )
 def test_arguments_are_checked(text, message):
@@ -153,7 +153,7 @@ def test_psgpo_weighs_by_outcome_and_length():
 
 @given(last=episodes(VERDICTS), fail=st.floats(0, 2), passed=st.floats(0, 2), lines=st.sampled_from(["all", "code"]))
 def test_psgpo_is_at_most_lambda(last, fail, passed, lines):
-    total = parse_reward(f"psgpo(fail={fail}, passed={passed}, lines={lines!r})").credit(last).sum()
+    total = parse_reward(f"psgpo(lambda_fail={fail}, lambda_pass={passed}, lines={lines!r})").credit(last).sum()
     assert abs(total) <= (passed if last.verdict.passed else fail) + 1e-9
 
 
@@ -164,7 +164,7 @@ def test_psgpo_keeps_the_rank_of_outcomes(last):
 
 
 @pytest.mark.parametrize(
-    "text", ["psgpo", "progress", "process(form='unit')", "process(form='unit', normalize='lines')"]
+    "text", ["psgpo", "progress", "process(mode='unit')", "process(mode='unit', normalize='lines')"]
 )
 @pytest.mark.parametrize("score", [1.01, -3.0, math.inf])
 def test_score_of_another_scale_is_an_error_and_not_cut_off(text, score):
@@ -177,15 +177,15 @@ def test_score_of_another_scale_is_an_error_and_not_cut_off(text, score):
 
 
 def test_first_error_pays_until_it_and_nothing_after():
-    assert per_line("first_error") == [1 / 3, 0, -1, 0]
-    assert per_line("first_error(scale=0.5, penalty=2.0)") == [0.5 / 3, 0, -2, 0]
-    assert per_line("first_error(threshold=-0.5)") == [1 / 3, 0, 1 / 3, 1 / 3]
-    assert per_line("first_error(threshold=0.75)") == [-1, 0, 0, 0]
+    assert per_line("vppo") == [1 / 3, 0, -1, 0]
+    assert per_line("vppo(scale=0.5, penalty=2.0)") == [0.5 / 3, 0, -2, 0]
+    assert per_line("vppo(threshold=-0.5)") == [1 / 3, 0, 1 / 3, 1 / 3]
+    assert per_line("vppo(threshold=0.75)") == [-1, 0, 0, 0]
 
 
 def test_first_error_in_the_prefix_leaves_nothing_to_earn():
-    assert per_line("first_error", given=3) == [0, 0, 0, 0]
-    assert per_line("first_error(threshold=-0.5)", given=3) == [0, 0, 0, 1.0]
+    assert per_line("vppo", given=3) == [0, 0, 0, 0]
+    assert per_line("vppo(threshold=-0.5)", given=3) == [0, 0, 0, 1.0]
 
 
 # --- smallest score ---------------------------------------------------------------------------------------------
@@ -196,17 +196,17 @@ def test_min_form_weighs_by_softmax():
     weights = [math.exp(-0.5), 0, math.exp(0.25), math.exp(-1)]
     scores = [0.5, 0, -0.25, 1.0]
     expected = [score * weight / sum(weights) for score, weight in zip(scores, weights, strict=True)]
-    assert expected == per_line("min_form(temperature=1.0)")
+    assert expected == per_line("pure(temperature=1.0)")
 
 
 @given(last=episodes(VERDICTS))
 def test_min_form_lies_between_the_minimum_and_the_mean(last):
     scores = [line.score for line in last.lines if line.score is not None and not line.given] or [0.0]
-    assert min(scores) - 1e-9 <= parse_reward("min_form").credit(last).sum() <= sum(scores) / len(scores) + 1e-9
+    assert min(scores) - 1e-9 <= parse_reward("pure").credit(last).sum() <= sum(scores) / len(scores) + 1e-9
 
 
 def test_min_form_survives_large_scores_and_small_temperatures():
-    assert per_line("min_form(temperature=1e-6)", ("a\n", -1e6), ("b\n", 1e6)) == [-1e6, 0]
+    assert per_line("pure(temperature=1e-6)", ("a\n", -1e6), ("b\n", 1e6)) == [-1e6, 0]
 
 
 # --- length -----------------------------------------------------------------------------------------------------
@@ -214,23 +214,24 @@ def test_min_form_survives_large_scores_and_small_temperatures():
 
 def test_length_costs_the_tokens_that_the_policy_wrote():
     # 2 given, 6 written and the end, budget 100
-    credit = parse_reward("length").credit(make_last(*PROGRAM, given=1))
+    credit = parse_reward("length_penalty").credit(make_last(*PROGRAM, given=1))
     assert credit.tolist() == [0, 0] + [-0.01] * 7
-    assert parse_reward("length(free=5)").credit(make_last(*PROGRAM, given=1)).tolist() == [0] * 7 + [-0.01] * 2
+    assert (
+        parse_reward("length_penalty(free_tokens=5)").credit(make_last(*PROGRAM, given=1)).tolist()
+        == [0] * 7 + [-0.01] * 2
+    )
 
 
 def test_line_cap_costs_lines_beyond_it():
-    assert per_line("line_cap(cap=2)") == [0, 0, -1, -1]
-    assert per_line("line_cap(cap=2)", given=1) == [0, 0, 0, -1]
+    assert per_line("line_limit(max_lines=2)") == [0, 0, -1, -1]
+    assert per_line("line_limit(max_lines=2)", given=1) == [0, 0, 0, -1]
 
 
 # --- neutral lines by kind --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LineKind if kind is not LineKind.CODE])
-@pytest.mark.parametrize(
-    "text", ["process", "process(normalize='lines')", "progress", "psgpo", "min_form", "first_error"]
-)
+@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "progress", "psgpo", "pure", "vppo"])
 def test_line_of_a_neutral_kind_earns_nothing(kind, text):
     last = make_last(("a\n", 1.0), ("b\n", 1.0), kinds=[kind, LineKind.CODE])
     credit = parse_reward(text).credit(last)

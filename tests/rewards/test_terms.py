@@ -12,27 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codegym.judge import Status
-from codegym.rewards import REWARDS, Reward, ScoresNeeded, at_end, causal, parse_reward
+from codegym.rewards import REWARDS, Reward, ScoresNeeded, at_end, parse_reward, per_step
 from codegym.step import Step, iter_steps
 
 # every option of every term at least once
 TERMS = [
     *REWARDS,
-    "process(form='unit')",
-    "process(form='difference', start=0.3)",
+    "process(mode='unit')",
+    "process(mode='difference', initial_score=0.3)",
     "process(normalize='lines')",
-    "process(form='unit', normalize='lines')",
-    "process(form='unit', normalize='expected', expected_lines=4)",
-    "process(form='difference', normalize='expected', expected_lines=4)",
+    "process(mode='unit', normalize='lines')",
+    "process(mode='unit', normalize='expected', expected_lines=4)",
+    "process(mode='difference', normalize='expected', expected_lines=4)",
     "progress(expected_lines=3, until_error=False)",
-    "potential(gamma=0.9, start=0.5)",
-    "psgpo(fail=0.5, passed=0.1, lines='code')",
-    "first_error(threshold=-0.5, scale=2.0, penalty=0.5)",
-    "min_form(temperature=1.0)",
+    "potential(gamma=0.9, initial_score=0.5)",
+    "psgpo(lambda_fail=0.5, lambda_pass=0.1, lines='code')",
+    "vppo(threshold=-0.5, scale=2.0, penalty=0.5)",
+    "pure(temperature=1.0)",
     "rltf_fine(scale='paper')",
     "rltf_fine(weight=1.0)",
-    "length(free=3)",
-    "line_cap(cap=1)",
+    "length_penalty(free_tokens=3)",
+    "line_limit(max_lines=1)",
 ]
 
 
@@ -85,7 +85,7 @@ def test_tokens_of_given_lines_earn_nothing(last):
 def test_end_that_was_not_judged_pays_nothing(last):
     for text, reward in REWARDS_MADE.items():
         assert not any(reward.stream(last).values()), text
-        assert reward.scores is ScoresNeeded.PER_LINE or text.startswith("line_cap") or not reward.credit(last).any()
+        assert reward.scores is ScoresNeeded.PER_LINE or text.startswith("line_limit") or not reward.credit(last).any()
 
 
 @MANY
@@ -116,7 +116,7 @@ def test_factory_is_documented_and_takes_keywords_only(name):
 # --- traps ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo(passed=1.0)", "min_form"])
+@pytest.mark.parametrize("text", ["process", "process(normalize='lines')", "psgpo(lambda_pass=1.0)", "pure"])
 def test_t1_two_lines_closed_by_one_token_add_up_on_it(text):
     one_token = make_last(("a = 1\n", 0.5), ("b = 2\n", 0.25), tokens=[(0, 1), (1, 1)])
     apart = make_last(("a = 1\n", 0.5), ("b = 2\n", 0.25))
@@ -134,7 +134,7 @@ def test_t4_unfinished_last_line_counts_once():
 
 @pytest.mark.parametrize(
     "text",
-    ["process", "process(form='unit')", "process(form='difference')", "progress", "psgpo", "min_form", "first_error"],
+    ["process", "process(mode='unit')", "process(mode='difference')", "progress", "psgpo", "pure", "vppo"],
 )
 def test_t5_neutral_lines_earn_nothing(text):
     # even where somebody scored them
@@ -160,7 +160,7 @@ def test_function_is_not_asked_about_the_end_of_what_could_not_be_judged():
 
 
 def test_number_that_is_not_finite_is_an_error():
-    reward = parse_reward(causal("bad", lambda step: math.nan))
+    reward = parse_reward(per_step("bad", lambda step: math.nan))
     with pytest.raises(ValueError, match="'bad' pays nan for task 'double'"):
         reward.stream(make_step(("a\n", None)))
 

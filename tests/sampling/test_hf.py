@@ -70,13 +70,13 @@ def test_a_policy_whose_tokens_cross_lines_is_asked_as_it_would_write(sampler):
     # newline must not come twice.
     tokenizer = sampler.tokenizer
     newline = tokenizer.encode("\n")
-    assert len(sampler._alike(b"\n")) > 1
+    assert len(sampler._tokens_with_prefix(b"\n")) > 1
     [row] = sampler._rows(0, ask(1, "def f(x):\n"))
     assert row.ids == tokenizer.encode(TASK.prompt) + tokenizer.encode("def f(x):\n")[:-1] and row.healed == b"\n"
     text = [completion.text for completion in sampler([ask(64, "def f(x):\n")])[0]]
-    starts = [tokenizer.token_bytes[id][1:].decode() for id in sampler._alike(b"\n")]
+    starts = [tokenizer.token_bytes[id][1:].decode() for id in sampler._tokens_with_prefix(b"\n")]
     assert all(any(one.startswith(start) for start in starts) for one in text)
-    assert newline == [id for id in sampler._alike(b"\n") if tokenizer.token_bytes[id] == b"\n"]
+    assert newline == [id for id in sampler._tokens_with_prefix(b"\n") if tokenizer.token_bytes[id] == b"\n"]
 
 
 def test_a_model_with_too_few_positions_is_refused(policy_folder):

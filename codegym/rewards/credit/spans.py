@@ -27,7 +27,7 @@ def policy_lines(step: Step) -> tuple[Line, ...]:
     return tuple(line for line in step.lines if not line.given)
 
 
-def code_lines(step: Step) -> tuple[Line, ...]:
+def policy_code_lines(step: Step) -> tuple[Line, ...]:
     """The lines that were closed by the policy and are not neutral."""
     return tuple(line for line in policy_lines(step) if line.kind is LineKind.CODE)
 

@@ -1,4 +1,4 @@
-"""Files of labelled programs: one JSON object a line, appended as programs are finished, so that a run can go on.
+"""Files of labeled programs: one JSON object a line, appended as programs are finished, so that a run can go on.
 
 Beside ``labels.jsonl`` lies its card, ``labels.card.json``: how the labels were found, and what they have cost.
 """
@@ -15,34 +15,36 @@ from typing import Any
 
 from codegym.errors import DatasetError
 from codegym.sampling import LabelingCost
-from codegym.scorers.labels.labeler import Labeller
-from codegym.scorers.labels.labels import LabelledProgram, SuccessCount, Trial
+from codegym.scorers.labels.labeler import Labeler
+from codegym.scorers.labels.labels import JudgedCompletion, LabeledProgram, SuccessCount
 from codegym.scorers.labels.search import SampledProgram
 from codegym.tasks.datasets.row import truncate_partial_line
 
 
-def write_row(program: LabelledProgram) -> str:
+def write_row(program: LabeledProgram) -> str:
     """Give the line of a file that holds a program."""
-    row = asdict(program) | {"probes": [[count, *estimate] for count, estimate in sorted(program.probes.items())]}
+    row = asdict(program) | {
+        "success_counts": [[count, *estimate] for count, estimate in sorted(program.success_counts.items())]
+    }
     return json.dumps(row) + "\n"
 
 
-def read_row(line: str) -> LabelledProgram:
+def read_row(line: str) -> LabeledProgram:
     """Read a line of a file; ``ValueError`` where it is none."""
     row = json.loads(line)
-    known = set(LabelledProgram.__slots__)
-    if not isinstance(row, dict) or not known - {"witness", "trials"} <= set(row) <= known:
-        raise ValueError(f"wanted an object with {', '.join(LabelledProgram.__slots__)}")
-    probes = {count: SuccessCount(*found) for count, *found in row.pop("probes")}
-    trials = tuple(Trial(*trial) for trial in row.pop("trials", ()))
-    return LabelledProgram(**row, probes=probes, trials=trials)
+    known = set(LabeledProgram.__slots__)
+    if not isinstance(row, dict) or not known - {"witness", "completions"} <= set(row) <= known:
+        raise ValueError(f"wanted an object with {', '.join(LabeledProgram.__slots__)}")
+    success_counts = {count: SuccessCount(*found) for count, *found in row.pop("success_counts")}
+    completions = tuple(JudgedCompletion(*trial) for trial in row.pop("completions", ()))
+    return LabeledProgram(**row, success_counts=success_counts, completions=completions)
 
 
-def read_labels(path: Path) -> list[LabelledProgram]:
-    """Read a file of labelled programs; a half-written last line, as an interruption leaves it, is passed over.
+def read_labels(path: Path) -> list[LabeledProgram]:
+    """Read a file of labeled programs; a half-written last line, as an interruption leaves it, is passed over.
 
     Raises:
-        DatasetError: it cannot be read, or a line is no labelled program.
+        DatasetError: it cannot be read, or a line is no labeled program.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -53,7 +55,7 @@ def read_labels(path: Path) -> list[LabelledProgram]:
         try:
             programs.append(read_row(line))
         except (ValueError, TypeError) as error:
-            raise DatasetError(f"{path}, line {number}: not a labelled program: {error}") from error
+            raise DatasetError(f"{path}, line {number}: not a labeled program: {error}") from error
     return programs
 
 
@@ -72,18 +74,18 @@ def read_card(path: Path) -> dict[str, Any]:
 def append_labels(
     path: Path,
     programs: Iterable[SampledProgram],
-    labeller: Labeller,
+    labeler: Labeler,
     *,
     about: dict[str, Any] | None = None,
-    on_program: Callable[[LabelledProgram], object] = lambda _: None,
-) -> list[LabelledProgram]:
+    on_program: Callable[[LabeledProgram], object] = lambda _: None,
+) -> list[LabeledProgram]:
     """Label programs into a file, going on where an earlier run with the same settings was interrupted.
 
     Args:
         path: the file, ``.jsonl``.
         programs: the same ones in the same order in every run; those that the file has already are passed over.
-        labeller: finds the labels.
-        about: what else the card says, such as the policy; as much a part of the settings as the labeller's own.
+        labeler: finds the labels.
+        about: what else the card says, such as the policy; as much a part of the settings as the labeler's own.
         on_program: called with each program, those that the file has already included.
 
     Returns:
@@ -92,8 +94,8 @@ def append_labels(
     Raises:
         DatasetError: the file was made with other settings.
     """
-    settings = json.loads(json.dumps(asdict(labeller.settings) | {"about": about or {}}))
-    settings.pop("at_once")  # changes nothing but the speed
+    settings = json.loads(json.dumps(asdict(labeler.settings) | {"about": about or {}}))
+    settings.pop("batch_size")  # changes nothing but the speed
     before = _earlier(path, settings)
     found = _whole_lines(path)
     for program in found:
@@ -102,13 +104,13 @@ def append_labels(
     _write_card(path, settings, found, before, 0)
     try:
         with path.open("a", encoding="utf-8") as file:
-            for program in labeller.label(_without(programs, found)):
+            for program in labeler.label(_without(programs, found)):
                 file.write(write_row(program))
                 file.flush()
                 found.append(program)
                 on_program(program)
     finally:
-        _write_card(path, settings, found, before + labeller.spent, labeller.skipped)
+        _write_card(path, settings, found, before + labeler.spent, labeler.skipped)
     return found
 
 
@@ -122,7 +124,7 @@ def _earlier(path: Path, settings: dict[str, Any]) -> LabelingCost:
     return LabelingCost(**card["spent"]) if card else LabelingCost()
 
 
-def _whole_lines(path: Path) -> list[LabelledProgram]:
+def _whole_lines(path: Path) -> list[LabeledProgram]:
     """Read what an earlier run left, and cut off a half-written last line."""
     if not path.exists():
         return []
@@ -131,7 +133,7 @@ def _whole_lines(path: Path) -> list[LabelledProgram]:
     return found
 
 
-def _without(programs: Iterable[SampledProgram], found: Sequence[LabelledProgram]) -> Iterator[SampledProgram]:
+def _without(programs: Iterable[SampledProgram], found: Sequence[LabeledProgram]) -> Iterator[SampledProgram]:
     """Those programs that are not found yet; a program may be there several times."""
     there = Counter((program.task_id, program.completion) for program in found)
     for program in programs:
@@ -143,30 +145,32 @@ def _without(programs: Iterable[SampledProgram], found: Sequence[LabelledProgram
 
 
 def _write_card(
-    path: Path, settings: dict[str, Any], programs: Sequence[LabelledProgram], spent: LabelingCost, skipped: int
+    path: Path, settings: dict[str, Any], programs: Sequence[LabeledProgram], spent: LabelingCost, skipped: int
 ) -> None:
-    card = {"settings": settings, "spent": asdict(spent), "skipped": skipped, **describe(programs)}
+    card = {"settings": settings, "spent": asdict(spent), "skipped": skipped, **summarize_labels(programs)}
     card_path(path).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def describe(programs: Sequence[LabelledProgram]) -> dict[str, Any]:
-    """Count what a data card tells of labelled programs."""
+def summarize_labels(programs: Sequence[LabeledProgram]) -> dict[str, Any]:
+    """Count what a data card tells of labeled programs."""
     classes = Counter(program.label_class.value for program in programs)
     tasks = len({program.task_id for program in programs})
     witnesses = sum(bool(program.witness) for program in programs)
     return {"programs": len(programs), "tasks": tasks, "classes": dict(sorted(classes.items())), "witnesses": witnesses}
 
 
-def split(programs: Iterable[LabelledProgram], held_out: float) -> tuple[list[LabelledProgram], list[LabelledProgram]]:
+def split_by_task(
+    programs: Iterable[LabeledProgram], held_out: float
+) -> tuple[list[LabeledProgram], list[LabeledProgram]]:
     """Divide programs into those to learn from and those held out, by task and without chance.
 
     A task is what its prompt says: two tasks that say the same stay together.
 
     Args:
-        programs: labelled programs.
+        programs: labeled programs.
         held_out: share of the tasks, 0 to 1.
     """
-    parts: tuple[list[LabelledProgram], list[LabelledProgram]] = ([], [])
+    parts: tuple[list[LabeledProgram], list[LabeledProgram]] = ([], [])
     for program in programs:
         digest = hashlib.blake2b((program.prompt or program.task_id).encode("utf-8", "replace"), digest_size=8).digest()
         parts[int.from_bytes(digest) < held_out * 2**64].append(program)

@@ -1,4 +1,4 @@
-"""The labeller: samples programs, and searches through many of them at the same time."""
+"""The labeler: samples programs, and searches through many of them at the same time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import count, islice, takewhile
 
 from codegym.judge import JudgeLike
 from codegym.sampling import LabelingCost, PrefixRequest, Sampler, complete, derive_seed
-from codegym.scorers.labels.labels import LabelledProgram
-from codegym.scorers.labels.prober import PrefixEvaluator, judge_all
+from codegym.scorers.labels.labels import LabeledProgram
+from codegym.scorers.labels.prober import PrefixEvaluator, judge_programs
 from codegym.scorers.labels.search import Measured, Method, SampledProgram, Search
 from codegym.tasks.record import Task
 
@@ -19,26 +19,27 @@ from codegym.tasks.record import Task
 class LabelSettings:
     """How labels are found."""
 
-    method: Method = "search"
-    """"search" is PSGPO's binary search, for hard labels; "rates" measures every prefix, for soft and marginal ones."""
+    method: Method = "binary_search"
+    """"binary_search" is PSGPO's binary search, for hard labels; "monte_carlo" measures every prefix, for soft and
+    marginal ones."""
     num_completions: int = 20
     """K: completions of a prefix that is tried. A prefix is lost where none of them passes."""
-    at_once: int = 256
+    batch_size: int = 256
     """Programs whose searches go on together: the larger, the better the batches of the sampler."""
     witnesses: bool = True
     """A completion that passes also proves those of the program's next lines that it begins with. False is PSGPO's
     procedure to the letter, which errs more often at the same cost."""
     keep_completions: int = 0
     """Of each prefix that is tried the first so many completions are kept with their outcome: they are samples of its
-    value, which "returns" are learned from, and cost nothing more."""
+    value, which "values" are learned from, and cost nothing more."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in ("search", "rates"):
-            raise ValueError(f'method must be "search" or "rates", got {self.method!r}')
-        if self.num_completions < 1 or self.at_once < 1:
+        if self.method not in ("binary_search", "monte_carlo"):
+            raise ValueError(f'method must be "binary_search" or "monte_carlo", got {self.method!r}')
+        if self.num_completions < 1 or self.batch_size < 1:
             raise ValueError(
-                f"num_completions and at_once must be at least 1, got {self.num_completions} and {self.at_once}"
+                f"num_completions and batch_size must be at least 1, got {self.num_completions} and {self.batch_size}"
             )
         if self.keep_completions < 0:
             raise ValueError(f"keep_completions must be at least 0, got {self.keep_completions}")
@@ -49,18 +50,18 @@ class LabelSettings:
 
         A prefix that has a success needs no further one. Rates need all K of every prefix.
         """
-        if self.method != "search":
+        if self.method != "binary_search":
             return (self.num_completions,)
         doubled = takewhile(lambda number: number < self.num_completions, (2**power for power in count(1)))
         return (*doubled, self.num_completions)
 
 
-class Labeller:
+class Labeler:
     r"""Finds labels for programs.
 
-        labeller = Labeller(sampler, judge, LabelSettings(num_completions=20))
-        for labelled in labeller.label(programs):
-            print(line_labels(labelled))
+        labeler = Labeler(sampler, judge, LabelSettings(num_completions=20))
+        for labeled in labeler.label(programs):
+            print(line_labels(labeled))
 
     A failure of the machine never becomes a label: programs that it touches are left out and counted in ``skipped``.
 
@@ -92,7 +93,7 @@ class Labeller:
     def sample(self, tasks: Iterable[Task], num_samples: int = 1) -> Iterator[SampledProgram]:
         """Let the sampler write so many programs for each task, and judge them."""
         seeded = ((task, derive_seed(self.settings.seed, "programs", number)) for number, task in enumerate(tasks))
-        while batch := list(islice(seeded, max(1, self.settings.at_once // num_samples))):
+        while batch := list(islice(seeded, max(1, self.settings.batch_size // num_samples))):
             yield from self._sample([PrefixRequest(task, "", num_samples, seed) for task, seed in batch])
             self._tell()
 
@@ -101,7 +102,7 @@ class Labeller:
         programs = [
             (request.task, one.text) for request, answer in zip(requests, answers, strict=True) for one in answer
         ]
-        verdicts = judge_all(self._prober.judge, programs, self.spent)
+        verdicts = judge_programs(self._prober.judge, programs, self.spent)
         for task, text in programs:
             passed = verdicts[task.task_id, text]
             if passed is None:
@@ -109,11 +110,11 @@ class Labeller:
             else:
                 yield SampledProgram(task, text, passed)
 
-    def label(self, programs: Iterable[SampledProgram]) -> Iterator[LabelledProgram]:
+    def label(self, programs: Iterable[SampledProgram]) -> Iterator[LabeledProgram]:
         """Label programs; they come in the order of ``programs``, each as soon as it can."""
         waiting, queue = iter(programs), deque[Search]()
         while True:
-            fresh = islice(waiting, self.settings.at_once - len(queue))
+            fresh = islice(waiting, self.settings.batch_size - len(queue))
             queue.extend(Search(program, self.settings.method, self.settings.witnesses) for program in fresh)
             if not queue:
                 return
@@ -140,7 +141,7 @@ class Labeller:
         prober, task_id = self._prober, search.program.task.task_id
         keys = {count: (task_id, search.prefix(count)) for count in search.wanted}
         unsure = [key for key in keys.values() if key in prober.failed]
-        if self.settings.method == "search":  # one success is enough, whatever else could not be run
+        if self.settings.method == "binary_search":  # one success is enough, whatever else could not be run
             unsure = [key for key in unsure if not prober.known[key].successes]
         if unsure:
             search.give_up()

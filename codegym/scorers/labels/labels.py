@@ -1,8 +1,8 @@
 r"""Labels of lines: what a process reward model learns, from how often prefixes of programs could still be completed.
 
-A labelled program holds what was found out about its prefixes; labels, classes and selections are read from that:
+A labeled program holds what was found out about its prefixes; labels, classes and selections are read from that:
 
-    >>> program = LabelledProgram("t", "Add one.\n", "def f(x):\n    # Off.\n    return x\n", False, last_right=1)
+    >>> program = LabeledProgram("t", "Add one.\n", "def f(x):\n    # Off.\n    return x\n", False, num_correct_lines=1)
     >>> line_labels(program), program.label_class.value
     ((1.0, 0.0, -1.0), 'revised')
 
@@ -34,7 +34,7 @@ class SuccessCount(NamedTuple):
         return self.successes / self.completions
 
 
-class Trial(NamedTuple):
+class JudgedCompletion(NamedTuple):
     """A completion of a prefix, and what became of it: one sample of the return of every state on its way."""
 
     num_lines: int
@@ -56,7 +56,7 @@ class LabelClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledProgram:
+class LabeledProgram:
     """A sampled program and what was found out about its prefixes.
 
     Args:
@@ -64,25 +64,25 @@ class LabelledProgram:
         prompt: what the policy saw.
         completion: the program.
         passed: whether it passes all checks.
-        last_right: how many lines the longest recoverable prefix has, all of them where it passes; 0 for none.
-        probes: number of lines of a prefix -> how often its completions passed, for those that were tried.
+        num_correct_lines: how many lines the longest recoverable prefix has, all of them where it passes; 0 for none.
+        success_counts: number of lines of a prefix -> how often its completions passed, for those that were tried.
         witness: a program that passes and begins with as many of its lines as any that came up; empty for none.
-        trials: the first completions of each prefix that was tried, where they were kept.
+        completions: the first completions of each prefix that was tried, where they were kept.
     """
 
     task_id: str
     prompt: str
     completion: str
     passed: bool
-    last_right: int
-    probes: Mapping[int, SuccessCount] = field(default_factory=dict)
+    num_correct_lines: int
+    success_counts: Mapping[int, SuccessCount] = field(default_factory=dict)
     witness: str = ""
-    trials: tuple[Trial, ...] = ()
+    completions: tuple[JudgedCompletion, ...] = ()
 
     @property
-    def outcomes(self) -> tuple[Trial, ...]:
-        """The program itself, which completes its prompt, and the trials."""
-        return (Trial(0, self.completion, self.passed), *self.trials)
+    def all_completions(self) -> tuple[JudgedCompletion, ...]:
+        """The program itself, which completes its prompt, and the completions."""
+        return (JudgedCompletion(0, self.completion, self.passed), *self.completions)
 
     @property
     def lines(self) -> list[str]:
@@ -90,42 +90,42 @@ class LabelledProgram:
         return split_lines(self.completion)
 
     @property
-    def mended(self) -> LabelledProgram | None:
-        """The witness as a labelled program, all of whose lines are right; None where there is none.
+    def from_witness(self) -> LabeledProgram | None:
+        """The witness as a labeled program, all of whose lines are right; None where there is none.
 
         It costs nothing more, and it has what sampled programs lack: right lines late in a program, and a right line
         after the same beginning after which the program has its first wrong one.
         """
         if not self.witness:
             return None
-        return LabelledProgram(self.task_id, self.prompt, self.witness, True, len(split_lines(self.witness)))
+        return LabeledProgram(self.task_id, self.prompt, self.witness, True, len(split_lines(self.witness)))
 
     @property
     def label_class(self) -> LabelClass:
         """What became of the program."""
         if self.passed:
             return LabelClass.CORRECT
-        return LabelClass.REVISED if self.last_right else LabelClass.WRONG
+        return LabelClass.REVISED if self.num_correct_lines else LabelClass.WRONG
 
     @property
     def is_hard(self) -> bool:
         """Whether nothing was seen to pass, from the prompt alone neither: it does not show which lines are wrong."""
-        return self.label_class is LabelClass.WRONG and not self.probes.get(0, SuccessCount(0, 1)).successes
+        return self.label_class is LabelClass.WRONG and not self.success_counts.get(0, SuccessCount(0, 1)).successes
 
 
 LabelKind = Literal["hard", "soft", "marginal"]
 
 
-def code_lines(completion: str) -> list[int]:
-    r"""Give the numbers, from 1, of the lines that are not neutral.
+def code_line_indices(completion: str) -> list[int]:
+    r"""Return the indices of the lines of code, from 0: those that are not neutral.
 
-    >>> code_lines("x = 1\n\n# Done.\nprint(x)\n")
-    [1, 4]
+    >>> code_line_indices("x = 1\n\n# Done.\nprint(x)\n")
+    [0, 3]
     """
-    return [number for number, kind in enumerate(line_kinds(completion), start=1) if kind is LineKind.CODE]
+    return [index for index, kind in enumerate(line_kinds(completion)) if kind is LineKind.CODE]
 
 
-def line_labels(program: LabelledProgram, kind: LabelKind = "hard") -> tuple[float, ...]:
+def line_labels(program: LabeledProgram, kind: LabelKind = "hard") -> tuple[float, ...]:
     """Give one label in [-1, 1] for each line; neutral lines have 0 in every kind.
 
     - ``"hard"`` (PSGPO, arXiv 2410.17621): +1 up to the end of the longest recoverable prefix, -1 after it. Without
@@ -134,41 +134,41 @@ def line_labels(program: LabelledProgram, kind: LabelKind = "hard") -> tuple[flo
     - ``"marginal"``: ``p(m) - p(m - 1)``, how much the line changed that share.
 
     Raises:
-        ValueError: soft and marginal labels of a program whose prefixes were not all tried (method "rates").
+        ValueError: soft and marginal labels of a program whose prefixes were not all tried (method "monte_carlo").
     """
-    numbers = code_lines(program.completion)
+    indices = code_line_indices(program.completion)
     labels = [0.0] * len(program.lines)
-    values = {"hard": _hard, "soft": _soft, "marginal": _marginal}[kind](program, numbers)
-    for number, value in zip(numbers, values, strict=True):
-        labels[number - 1] = value
+    values = {"hard": _hard, "soft": _soft, "marginal": _marginal}[kind](program, indices)
+    for index, value in zip(indices, values, strict=True):
+        labels[index] = value
     return tuple(labels)
 
 
-def _hard(program: LabelledProgram, numbers: Sequence[int]) -> list[float]:
-    return [1.0 if number <= program.last_right else -1.0 for number in numbers]
+def _hard(program: LabeledProgram, indices: Sequence[int]) -> list[float]:
+    return [1.0 if index < program.num_correct_lines else -1.0 for index in indices]
 
 
-def _soft(program: LabelledProgram, numbers: Sequence[int]) -> list[float]:
-    return [2 * rate - 1 for rate in _rates(program, numbers)]
+def _soft(program: LabeledProgram, indices: Sequence[int]) -> list[float]:
+    return [2 * rate - 1 for rate in _rates(program, [index + 1 for index in indices])]
 
 
-def _marginal(program: LabelledProgram, numbers: Sequence[int]) -> list[float]:
-    return [after - before for before, after in pairwise(_rates(program, [0, *numbers]))]
+def _marginal(program: LabeledProgram, indices: Sequence[int]) -> list[float]:
+    return [after - before for before, after in pairwise(_rates(program, [0, *(index + 1 for index in indices)]))]
 
 
-def _rates(program: LabelledProgram, numbers: Sequence[int]) -> list[float]:
-    if missing := [number for number in numbers if number not in program.probes]:
+def _rates(program: LabeledProgram, counts: Sequence[int]) -> list[float]:
+    if missing := [count for count in counts if count not in program.success_counts]:
         raise ValueError(
             f"a program of task {program.task_id!r} has no success rate of its first {missing[0]} lines: soft and "
-            'marginal labels need every prefix, label with the method "rates"'
+            'marginal labels need every prefix, label with the method "monte_carlo"'
         )
-    return [program.probes[number].rate for number in numbers]
+    return [program.success_counts[count].rate for count in counts]
 
 
 Selection = Literal["full", "remove_hard", "medium_only", "revised_only"]
 
 
-def select(programs: Iterable[LabelledProgram], selection: Selection = "full") -> list[LabelledProgram]:
+def select(programs: Iterable[LabeledProgram], selection: Selection = "full") -> list[LabeledProgram]:
     """Choose what a model is trained on; the four selections of PSGPO (arXiv 2410.17621, ablation of the PRM's data).
 
     - ``"full"``: everything;
@@ -184,7 +184,7 @@ def select(programs: Iterable[LabelledProgram], selection: Selection = "full") -
     """
     if selection not in get_args(Selection):
         raise ValueError(f"no selection {selection!r}; there are {', '.join(get_args(Selection))}")
-    by_task: dict[str, list[LabelledProgram]] = defaultdict(list)
+    by_task: dict[str, list[LabeledProgram]] = defaultdict(list)
     for program in programs:
         by_task[program.task_id].append(program)
     chosen = []
@@ -219,11 +219,11 @@ class Agreement(NamedTuple):
         return self.agreed / self.lines if self.lines else 1.0
 
 
-def agreement(programs: Iterable[LabelledProgram], oracle: Callable[[LabelledProgram], int | None]) -> Agreement:
+def agreement(programs: Iterable[LabeledProgram], oracle: Callable[[LabeledProgram], int | None]) -> Agreement:
     """Compare hard labels with an oracle.
 
     Args:
-        programs: what was labelled.
+        programs: what was labeled.
         oracle: gives the number, from 1, of the first wrong line; None where no line is. A program that fails though no
             line is wrong has ended too early, and its last line counts as the wrong one, as in the labels.
     """
@@ -239,8 +239,8 @@ def agreement(programs: Iterable[LabelledProgram], oracle: Callable[[LabelledPro
     return Agreement(**counts)
 
 
-def _true_labels(program: LabelledProgram, first_wrong: int | None) -> list[float]:
-    numbers = code_lines(program.completion)
+def _true_labels(program: LabeledProgram, first_wrong: int | None) -> list[float]:
+    indices = code_line_indices(program.completion)
     if first_wrong is None:
-        first_wrong = len(program.lines) + 1 if program.passed or not numbers else numbers[-1]
-    return [1.0 if number < first_wrong else -1.0 for number in numbers]
+        first_wrong = len(program.lines) + 1 if program.passed or not indices else indices[-1] + 1
+    return [1.0 if index + 1 < first_wrong else -1.0 for index in indices]

@@ -76,7 +76,7 @@ class PrefixEvaluator:
             for request, completions in zip(requests, answers, strict=True)
             for completion in completions
         ]
-        passed = judge_all(self.judge, programs, self.spent)
+        passed = judge_programs(self.judge, programs, self.spent)
         for request, completions in zip(requests, answers, strict=True):
             id, texts = request.task.task_id, [request.text + completion.text for completion in completions]
             self._count((id, request.text), [(text, passed[id, text]) for text in texts])
@@ -93,7 +93,9 @@ class PrefixEvaluator:
             self.failed.add(key)
 
 
-def judge_all(judge: JudgeLike, programs: Iterable[tuple[Task, str]], spent: LabelingCost) -> dict[Key, bool | None]:
+def judge_programs(
+    judge: JudgeLike, programs: Iterable[tuple[Task, str]], spent: LabelingCost
+) -> dict[Key, bool | None]:
     """Judge programs, equal ones once: (task id, program) -> whether it passes, None where the machine kept failing.
 
     Raises:

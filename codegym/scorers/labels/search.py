@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from codegym.scorers.labels.labels import LabelledProgram, SuccessCount, Trial, code_lines
+from codegym.scorers.labels.labels import JudgedCompletion, LabeledProgram, SuccessCount, code_line_indices
 from codegym.syntax.lines import split_lines
 from codegym.tasks.record import Task
 
-Method = Literal["search", "rates"]
+Method = Literal["binary_search", "monte_carlo"]
 Plan = Generator[tuple[int, ...], Mapping[int, int], int]
 """Yields numbers of lines whose prefixes must be known, is sent how many lines each of them proves to be right (0 where
 it is lost), and returns the last right line."""
@@ -84,25 +84,25 @@ class Search:
 
     Args:
         program: the program.
-        method: "search" or "rates".
+        method: "binary_search" or "monte_carlo".
         witnesses: whether completions that pass may prove more than the prefix that they complete.
     """
 
     def __init__(self, program: SampledProgram, method: Method, witnesses: bool) -> None:
         self.program, self.method, self.witnesses = program, method, witnesses
         self.lines = split_lines(program.completion)
-        self.borders = code_lines(program.completion)
-        self.probes: dict[int, SuccessCount] = {}
-        self.trials: list[Trial] = []
-        self.result: LabelledProgram | None = None
+        self.borders = [index + 1 for index in code_line_indices(program.completion)]
+        self.success_counts: dict[int, SuccessCount] = {}
+        self.completions: list[JudgedCompletion] = []
+        self.result: LabeledProgram | None = None
         self.is_done = False
         """Found, or given up: then there is no result."""
         self.witness = ""
         """Of the programs that pass, the first one of those that begin with the most lines of this program."""
         self.wanted: tuple[int, ...] = ()
         """Numbers of lines whose prefixes must be known to go on."""
-        self._plan = all_rates(self.borders) if method == "rates" else binary_search(self.borders)
-        if method == "search" and (program.passed or not self.borders):
+        self._plan = all_rates(self.borders) if method == "monte_carlo" else binary_search(self.borders)
+        if method == "binary_search" and (program.passed or not self.borders):
             self._finish(0)
         else:
             self.wanted = next(self._plan, ())
@@ -119,10 +119,10 @@ class Search:
 
     def answer(self, found: Mapping[int, Measured]) -> None:
         """Take what was found about each wanted prefix."""
-        self.probes |= {count: measured.estimate for count, measured in found.items()}
+        self.success_counts |= {count: measured.estimate for count, measured in found.items()}
         for count, measured in found.items():
             start = len(self.prefix(count))
-            self.trials += [Trial(count, text[start:], passed) for text, passed in measured.kept]
+            self.completions += [JudgedCompletion(count, text[start:], passed) for text, passed in measured.kept]
         proven = {count: self._proven(count, measured.passing) for count, measured in found.items()}
         if self.witnesses and not self.program.passed:
             known = [text for measured in found.values() for text in measured.passing]
@@ -143,12 +143,19 @@ class Search:
         pairs = zip(self.lines, split_lines(text), strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
-    def _finish(self, last_right: int) -> None:
+    def _finish(self, num_correct_lines: int) -> None:
         task, completion, passed = self.program.task, self.program.completion, self.program.passed
-        if self.method == "rates" and self.borders:  # the whole program is known, as in Math-Shepherd
-            self.probes[self.borders[-1]] = SuccessCount(int(passed), 1)
-        last_right = len(self.lines) if passed else last_right
-        self.result = LabelledProgram(
-            task.task_id, task.prompt, completion, passed, last_right, self.probes, self.witness, tuple(self.trials)
+        if self.method == "monte_carlo" and self.borders:  # the whole program is known, as in Math-Shepherd
+            self.success_counts[self.borders[-1]] = SuccessCount(int(passed), 1)
+        num_correct_lines = len(self.lines) if passed else num_correct_lines
+        self.result = LabeledProgram(
+            task.task_id,
+            task.prompt,
+            completion,
+            passed,
+            num_correct_lines,
+            self.success_counts,
+            self.witness,
+            tuple(self.completions),
         )
         self.is_done = True

@@ -10,7 +10,7 @@ from codegym.tokenizers import Tokenizer, encode_exactly
 _CACHED = 1 << 14
 
 
-class Encoded(NamedTuple):
+class EncodedLines(NamedTuple):
     """A prompt and the lines of a program."""
 
     ids: list[int]
@@ -25,7 +25,7 @@ class LineEncoder:
 
     >>> from codegym.tokenizers import ByteTokenizer
     >>> LineEncoder(ByteTokenizer(), max_tokens=8, max_prompt_tokens=2).encode("abc", ["x\n", "y\n", "z = 1\n"])
-    Encoded(ids=[98, 99, 120, 10, 121, 10], ends=[3, 5, None])
+    EncodedLines(ids=[98, 99, 120, 10, 121, 10], ends=[3, 5, None])
 
     Args:
         tokenizer: of the model, which need not be the policy's. It must be able to write each line for itself.
@@ -44,7 +44,7 @@ class LineEncoder:
         self.tokenizer, self.max_tokens, self.max_prompt_tokens = tokenizer, max_tokens, max_prompt_tokens
         self._known: dict[str, list[int]] = {}
 
-    def encode(self, prompt: str, lines: Iterable[str]) -> Encoded:
+    def encode(self, prompt: str, lines: Iterable[str]) -> EncodedLines:
         """Encode a program; ``ValueError`` where a line cannot be told in the model's tokens."""
         ids, ends = list(self._ids(prompt)[-self.max_prompt_tokens :] if self.max_prompt_tokens else ()), []
         is_full = False
@@ -54,7 +54,7 @@ class LineEncoder:
             if not is_full:
                 ids += more
             ends.append(None if is_full else len(ids) - 1)
-        return Encoded(ids, ends)
+        return EncodedLines(ids, ends)
 
     def _ids(self, text: str) -> Sequence[int]:
         """The same lines come again and again."""

@@ -30,7 +30,7 @@ _LONGEST = 2048
 _SETTINGS, _CARD, _HEAD, _TRUNK, _TOKENIZER = "prm.json", "card.json", "head.safetensors", "trunk", "tokenizer"
 
 
-class Row(NamedTuple):
+class EncodedProgram(NamedTuple):
     """A program to be read, and the positions that are looked at."""
 
     ids: list[int]
@@ -137,7 +137,7 @@ class ProcessRewardModel(nn.Module):
         outputs: Tensor = self.head(hidden.to(self.head.weight.dtype))[..., 0].float()
         return outputs
 
-    def outputs(self, rows: Sequence[Row]) -> Tensor:
+    def outputs(self, rows: Sequence[EncodedProgram]) -> Tensor:
         """Give z at the positions of all rows, one after the other; with gradients where they are on."""
         tokens = pad([row.ids for row in rows]).to(self.head.weight.device)
         z = self(tokens)
@@ -148,7 +148,7 @@ class ProcessRewardModel(nn.Module):
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
         """Score the wanted lines of every request."""
-        return self.score_lines([(request.task.prompt, request.lines, request.wanted) for request in requests])
+        return self.score_lines([(request.task.prompt, request.lines, request.indices) for request in requests])
 
     def score_lines(self, programs: Sequence[tuple[str, Sequence[str], Sequence[int]]]) -> list[list[float]]:
         """Score lines of programs, each of them a prompt, lines, and the ascending 0-based indices of those wanted."""
@@ -158,7 +158,7 @@ class ProcessRewardModel(nn.Module):
             encoded = self.encoder.encode(prompt, lines[: max(wanted, default=-1) + 1])
             ends = {place: end for place, line in enumerate(wanted) if (end := encoded.ends[line]) is not None}
             if ends:
-                rows.append(Row(encoded.ids, list(ends.values())))
+                rows.append(EncodedProgram(encoded.ids, list(ends.values())))
                 places.append([(index, place) for place in ends])
         for batch in batches([len(row.ids) for row in rows], self.batch_tokens):
             values = self._values([rows[number] for number in batch])
@@ -167,7 +167,7 @@ class ProcessRewardModel(nn.Module):
         return scores
 
     @torch.inference_mode()
-    def _values(self, rows: Sequence[Row]) -> list[float]:
+    def _values(self, rows: Sequence[EncodedProgram]) -> list[float]:
         was_training = self.training
         self.eval()
         try:

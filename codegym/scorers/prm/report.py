@@ -42,12 +42,12 @@ class Report:
     are about 0 on right lines, where it is above -0.1.
     """
 
-    labels: Target
+    target: Target
     programs: int
     lines: int
-    right: float
+    positive_rate: float
     """Share of the lines that are right."""
-    base_rate: float
+    majority_accuracy: float
     """Accuracy of always saying what is more frequent."""
     accuracy: float
     balanced_accuracy: float
@@ -79,9 +79,9 @@ class Report:
         if not self.is_useful:
             raise PRMQualityError(
                 f"balanced accuracy on held-out tasks is {self.balanced_accuracy:.3f}, with a lower bound of "
-                f"{self.balanced_accuracy_low:.3f}: no better than guessing (0.5). {self.right:.0%} of {self.lines} "
-                "lines are right. Label more programs, or shorter and easier ones, so that both kinds are frequent; "
-                "or train for longer"
+                f"{self.balanced_accuracy_low:.3f}: no better than guessing (0.5). {self.positive_rate:.0%} of "
+                f"{self.lines} lines are right. Label more programs, or shorter and easier ones, so that both kinds "
+                "are frequent; or train for longer"
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Report:
         return asdict(self)
 
 
-def make_report(programs: Sequence[ScoredProgram], labels: Target = "hard") -> Report:
+def make_report(programs: Sequence[ScoredProgram], target: Target = "hard") -> Report:
     """Compare scores with labels.
 
     Raises:
@@ -99,16 +99,16 @@ def make_report(programs: Sequence[ScoredProgram], labels: Target = "hard") -> R
     scores = np.array([score for program in programs for score in program.scores], dtype=float)  # [N]
     if not len(y):
         raise ValueError("a report of no lines at all: hold out more tasks")
-    border = -_DROP if labels == "marginal" else 0.0
+    border = -_DROP if target == "marginal" else 0.0
     right, said = y > border, scores > border
     low = _lower_bound(programs, right, said)
     error = float(np.mean((scores - y) ** 2))
     return Report(
-        labels=labels,
+        target=target,
         programs=len(programs),
         lines=len(y),
-        right=float(right.mean()),
-        base_rate=float(max(right.mean(), 1 - right.mean())),
+        positive_rate=float(right.mean()),
+        majority_accuracy=float(max(right.mean(), 1 - right.mean())),
         accuracy=float((right == said).mean()),
         balanced_accuracy=_balanced(_counts(right, said)[None])[0],
         balanced_accuracy_low=low,

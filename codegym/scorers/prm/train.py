@@ -1,4 +1,4 @@
-"""Training of a process reward model on labelled programs, and its report on tasks that were held out.
+"""Training of a process reward model on labeled programs, and its report on tasks that were held out.
 
 Sources: Dai et al., arXiv 2410.17621, minimise the mean over lines of ``(score - label)^2``, with the label 0 for
 neutral lines; Math-Shepherd, arXiv 2312.08935, the cross-entropy between ``(score + 1) / 2`` and ``(label + 1) / 2``.
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from codegym.scorers.labels.files import describe, split
-from codegym.scorers.labels.labels import LabelledProgram, code_lines, line_labels, select
+from codegym.scorers.labels.files import split_by_task, summarize_labels
+from codegym.scorers.labels.labels import LabeledProgram, code_line_indices, line_labels, select
 from codegym.scorers.prm import value_labels
 from codegym.scorers.prm.config import Loss, Target, TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel, Row
+from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel
 from codegym.scorers.prm.report import Report, ScoredProgram, make_report
 
 _POOL = 8  # batches whose rows are sorted by length together, which saves padding
@@ -32,13 +32,13 @@ _POOL = 8  # batches whose rows are sorted by length together, which saves paddi
 class Example:
     """A program as the model reads it, with a target for each position that is looked at."""
 
-    row: Row
+    row: EncodedProgram
     targets: list[float]
 
 
 def train(
     model: ProcessRewardModel,
-    programs: Sequence[LabelledProgram],
+    programs: Sequence[LabeledProgram],
     config: TrainConfig = TrainConfig(),  # noqa: B008 - a frozen record
     *,
     about: dict[str, Any] | None = None,
@@ -51,7 +51,7 @@ def train(
 
     Args:
         model: the model.
-        programs: labelled programs; some of their tasks are held out.
+        programs: labeled programs; some of their tasks are held out.
         config: how.
         about: what the card says of the labels.
         checkpoint: file that is written after each epoch, and gone on from where it is there.
@@ -67,64 +67,74 @@ def train(
         counts = f"{len(examples)} programs to learn from (selection {config.selection!r}), {len(held_out)} held out"
         raise ValueError(f"{counts}, of {len(programs)}: label programs of more tasks")
     history = _Run(model, examples, config, checkpoint).go(held_out, on_epoch)
-    report = evaluate(model, held_out, config.labels)
+    report = evaluate(model, held_out, config.target)
     model.card = {
         "labels": about or {},
-        "training": {"config": asdict(config), "learned": describe(chosen), "held_out": describe(held_out)},
+        "training": _summarize_training(config, chosen, held_out),
         "history": history,
         "report": report.as_dict(),
     }
-    if config.gate == "raise":
+    if config.on_useless == "raise":
         report.check_quality()
     elif not report.is_useful:
         warnings.warn(f"no better than guessing: balanced accuracy {report.balanced_accuracy:.3f}", stacklevel=2)
     return report
 
 
+def _summarize_training(
+    config: TrainConfig, learned: Sequence[LabeledProgram], held_out: Sequence[LabeledProgram]
+) -> dict[str, Any]:
+    return {
+        "config": asdict(config),
+        "learned": summarize_labels(learned),
+        "held_out": summarize_labels(held_out),
+    }
+
+
 def _divide(
-    programs: Sequence[LabelledProgram], config: TrainConfig
-) -> tuple[list[LabelledProgram], list[LabelledProgram]]:
+    programs: Sequence[LabeledProgram], config: TrainConfig
+) -> tuple[list[LabeledProgram], list[LabeledProgram]]:
     """What is learned from, and what the report is made on; what is lost from its first line on has a value too."""
-    learned, held_out = split(programs, config.held_out)
-    if config.labels == "returns":
+    learned, held_out = split_by_task(programs, config.holdout_fraction)
+    if config.target == "values":
         return learned, held_out
     return select(learned, config.selection), select(held_out, "remove_hard")
 
 
-def evaluate(model: ProcessRewardModel, programs: Sequence[LabelledProgram], labels: Target = "hard") -> Report:
+def evaluate(model: ProcessRewardModel, programs: Sequence[LabeledProgram], target: Target = "hard") -> Report:
     """Compare the model's scores with labels, on all lines that are not neutral."""
-    if labels == "returns":
-        return make_report(value_labels.scored(model, programs), labels)
-    wanted = [[number - 1 for number in code_lines(program.completion)] for program in programs]
+    if target == "values":
+        return make_report(value_labels.score_completions(model, programs), target)
+    wanted = [code_line_indices(program.completion) for program in programs]
     scores = model.score_lines([(p.prompt, p.lines, lines) for p, lines in zip(programs, wanted, strict=True)])
     scored = []
     for program, lines, values in zip(programs, wanted, scores, strict=True):
-        truth = line_labels(program, labels)
+        truth = line_labels(program, target)
         scored.append(ScoredProgram(program.task_id, [truth[line] for line in lines], values))
-    return make_report(scored, labels)
+    return make_report(scored, target)
 
 
-def make_examples(model: ProcessRewardModel, programs: Sequence[LabelledProgram], config: TrainConfig) -> list[Example]:
+def make_examples(model: ProcessRewardModel, programs: Sequence[LabeledProgram], config: TrainConfig) -> list[Example]:
     """Encode programs, each with its witness after it where that is learned from."""
-    if config.labels == "returns":
-        return [Example(*row) for program in programs for row in value_labels.rows_of(model, program)]
-    use_witnesses = config.witnesses and config.labels == "hard"
-    pairs = [(program, program.mended if use_witnesses else None) for program in programs]
+    if config.target == "values":
+        return [Example(*row) for program in programs for row in value_labels.encode_completions(model, program)]
+    use_witnesses = config.witnesses and config.target == "hard"
+    pairs = [(program, program.from_witness if use_witnesses else None) for program in programs]
     made = [make_example(model, program, config) for pair in pairs for program in pair if program is not None]
     return [example for example in made if example is not None]
 
 
-def make_example(model: ProcessRewardModel, program: LabelledProgram, config: TrainConfig) -> Example | None:
+def make_example(model: ProcessRewardModel, program: LabeledProgram, config: TrainConfig) -> Example | None:
     """Encode a program with its targets, None where no line of it can be learned from."""
-    assert config.labels != "returns"
+    assert config.target != "values"
     encoded = model.encoder.encode(program.prompt, program.lines)
-    scored = {number - 1 for number in code_lines(program.completion)}
+    scored = {*code_line_indices(program.completion)}
     targets = {
         end: label
-        for index, (end, label) in enumerate(zip(encoded.ends, line_labels(program, config.labels), strict=True))
+        for index, (end, label) in enumerate(zip(encoded.ends, line_labels(program, config.target), strict=True))
         if end is not None and (config.neutral_lines or index in scored)
     }
-    return Example(Row(encoded.ids, list(targets)), list(targets.values())) if targets else None
+    return Example(EncodedProgram(encoded.ids, list(targets)), list(targets.values())) if targets else None
 
 
 def loss_of(z: Tensor, targets: Tensor, loss: Loss) -> Tensor:
@@ -152,7 +162,7 @@ class _Run:
         self.history: list[dict[str, float]] = []
 
     def go(
-        self, held_out: Sequence[LabelledProgram], on_epoch: Callable[[dict[str, float]], object]
+        self, held_out: Sequence[LabeledProgram], on_epoch: Callable[[dict[str, float]], object]
     ) -> list[dict[str, float]]:
         """Train for all epochs that are left."""
         self._resume()
@@ -160,7 +170,7 @@ class _Run:
             with torch.random.fork_rng():  # of dropout, where the trunk has any
                 torch.manual_seed(self.config.seed * 1_000 + epoch)
                 loss = self._epoch(epoch)
-            report = evaluate(self.model, held_out, self.config.labels)
+            report = evaluate(self.model, held_out, self.config.target)
             self.history.append({"epoch": epoch + 1, "loss": loss, "balanced_accuracy": report.balanced_accuracy})
             self._save()
             on_epoch(self.history[-1])

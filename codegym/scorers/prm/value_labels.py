@@ -13,31 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from codegym.scorers.labels.labels import LabelledProgram, Trial, code_lines
-from codegym.scorers.prm.model import ProcessRewardModel, Row
+from codegym.scorers.labels.labels import JudgedCompletion, LabeledProgram, code_line_indices
+from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel
 from codegym.scorers.prm.report import ScoredProgram
 from codegym.syntax.lines import split_lines
 
 
-def rows_of(model: ProcessRewardModel, program: LabelledProgram) -> Iterator[tuple[Row, list[float]]]:
+def encode_completions(
+    model: ProcessRewardModel, program: LabeledProgram
+) -> Iterator[tuple[EncodedProgram, list[float]]]:
     """Give every outcome of a program as the model reads it, with a target after each token from the prefix on.
 
     The target is +1 where the completion passed and -1 where it did not, so that the expected score is ``2 V - 1``.
     An outcome is left out whose prefix is longer than the model reads.
     """
-    for trial in program.outcomes:
+    for trial in program.all_completions:
         ids, ends = model.encoder.encode(program.prompt, _lines(program, trial))
         state = ends[trial.num_lines - 1] if trial.num_lines else _last_of_prompt(model, program.prompt)
         if state is not None and ids:
             positions = list(range(state, len(ids)))
-            yield Row(ids, positions), [_target(trial)] * len(positions)
+            yield EncodedProgram(ids, positions), [_target(trial)] * len(positions)
 
 
-def scored(model: ProcessRewardModel, programs: Sequence[LabelledProgram]) -> list[ScoredProgram]:
+def score_completions(model: ProcessRewardModel, programs: Sequence[LabeledProgram]) -> list[ScoredProgram]:
     """Set the scores of the lines that completions wrote beside what became of them; neutral lines are left out."""
-    outcomes = [(program, trial, _lines(program, trial)) for program in programs for trial in program.outcomes]
+    outcomes = [(program, trial, _lines(program, trial)) for program in programs for trial in program.all_completions]
     wanted = [
-        [number - 1 for number in code_lines("".join(lines)) if number > trial.num_lines]
+        [index for index in code_line_indices("".join(lines)) if index >= trial.num_lines]
         for _, trial, lines in outcomes
     ]
     read = [(program.prompt, lines, which) for (program, _, lines), which in zip(outcomes, wanted, strict=True)]
@@ -52,10 +54,10 @@ def _last_of_prompt(model: ProcessRewardModel, prompt: str) -> int:
     return max(0, len(model.encoder.encode(prompt, ()).ids) - 1)
 
 
-def _lines(program: LabelledProgram, trial: Trial) -> list[str]:
+def _lines(program: LabeledProgram, trial: JudgedCompletion) -> list[str]:
     """The whole program that a trial is."""
     return [*program.lines[: trial.num_lines], *split_lines(trial.text)]
 
 
-def _target(trial: Trial) -> float:
+def _target(trial: JudgedCompletion) -> float:
     return 1.0 if trial.passed else -1.0

@@ -1,4 +1,4 @@
-"""Wrong programs on purpose: plausible wrong lines, as imperfect data to learn from and as tests of a labeller."""
+"""Wrong programs on purpose: plausible wrong lines, as imperfect data to learn from and as tests of a labeler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labeller on a procedural family, whose first wrong lines are known."""
+"""The labeler on a procedural family, whose first wrong lines are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from codegym.judge import Status, Verdict
 from codegym.sampling import Completion, PrefixRequest
-from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import agreement
 from codegym.tasks.procedural import Pipelines, first_wrong_line, inject_bugs
 from codegym.tasks.procedural.interpreter import compile_program, passes
@@ -42,9 +42,9 @@ def sloppy(requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
 def test_labels_agree_with_the_oracle(horizon, least):
     rng = np.random.default_rng(1)
     tasks = {task.task_id: task for task in (Pipelines(horizon=horizon).draw(rng) for _ in range(150))}
-    labeller = Labeller(sloppy, InProcessJudge(), LabelSettings(num_completions=20))
-    found = list(labeller.label(labeller.sample(tasks.values())))
+    labeler = Labeler(sloppy, InProcessJudge(), LabelSettings(num_completions=20))
+    found = list(labeler.label(labeler.sample(tasks.values())))
     result = agreement(found, lambda program: first_wrong_line(tasks[program.task_id], program.completion))
     assert result.share > least
     assert result.late <= 3  # what errs is bad luck with a prefix that could have been completed
-    assert labeller.spent.completions < 150 * 40
+    assert labeler.spent.completions < 150 * 40

@@ -1,4 +1,4 @@
-"""The labeller against worlds whose truth is known: what it finds, what it costs, what it survives."""
+"""The labeler against worlds whose truth is known: what it finds, what it costs, what it survives."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from codegym.errors import DatasetError, SandboxError
 from codegym.judge import FakeJudge
 from codegym.sampling import Completion
 from codegym.scorers.labels.files import append_labels, card_path, read_card, read_labels
-from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import agreement, line_labels, select
 from codegym.scorers.labels.prober import PrefixEvaluator
 from codegym.scorers.labels.search import SampledProgram, binary_search
 
 
-def make_labeller(sampler=None, judge=None, **options) -> Labeller:
-    return Labeller(sampler or TellingSampler(), judge or FakeJudge(), LabelSettings(**options))
+def make_labeler(sampler=None, judge=None, **options) -> Labeler:
+    return Labeler(sampler or TellingSampler(), judge or FakeJudge(), LabelSettings(**options))
 
 
 def test_smallest_use():
-    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=3)])
+    [found] = make_labeler().label([make_program(make_task(num_lines=4), first_wrong=3)])
     assert line_labels(found) == (1, 1, -1, -1)
 
 
@@ -34,11 +34,11 @@ def test_smallest_use():
 @given(st.integers(1, 20), st.data())
 def test_an_exact_sampler_finds_every_first_wrong_line_in_log_t_questions(num_lines, data):
     first_wrong = data.draw(st.none() | st.integers(1, num_lines))
-    labeller = make_labeller()
-    [found] = labeller.label([make_program(make_task(num_lines=num_lines), first_wrong)])
-    assert found.last_right == (num_lines if first_wrong is None else first_wrong - 1)
-    assert len(found.probes.keys() - {0}) <= math.ceil(math.log2(num_lines))
-    assert (0 in found.probes) == (first_wrong == 1)  # was it the line, or is the task too hard?
+    labeler = make_labeler()
+    [found] = labeler.label([make_program(make_task(num_lines=num_lines), first_wrong)])
+    assert found.num_correct_lines == (num_lines if first_wrong is None else first_wrong - 1)
+    assert len(found.success_counts.keys() - {0}) <= math.ceil(math.log2(num_lines))
+    assert (0 in found.success_counts) == (first_wrong == 1)  # was it the line, or is the task too hard?
 
 
 @given(st.integers(1, 12), st.data())
@@ -58,38 +58,38 @@ def test_whatever_the_answers_the_search_ends_and_returns_the_last_that_was_prov
 
 
 def test_a_program_that_passes_costs_nothing():
-    labeller = make_labeller()
-    assert [found.last_right for found in labeller.label([make_program(make_task())])] == [8]
-    assert labeller.spent.completions == labeller.spent.executions == 0
+    labeler = make_labeler()
+    assert [found.num_correct_lines for found in labeler.label([make_program(make_task())])] == [8]
+    assert labeler.spent.completions == labeler.spent.executions == 0
 
 
 @pytest.mark.parametrize("first_wrong, expected", [(8, [2, 2, 2]), (1, [20, 20, 20, 2])], ids=["right", "wrong"])
 def test_a_prefix_costs_two_where_one_of_them_succeeds_and_else_exactly_k(first_wrong, expected):
     # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them, then the prompt
-    [found] = make_labeller(witnesses=False).label([make_program(make_task(), first_wrong)])
-    assert [estimate.completions for estimate in found.probes.values()] == expected
+    [found] = make_labeler(witnesses=False).label([make_program(make_task(), first_wrong)])
+    assert [estimate.completions for estimate in found.success_counts.values()] == expected
 
 
 def test_all_programs_advance_together_so_rounds_do_not_grow_with_their_number():
     programs = [make_program(make_task(f"t{number}"), number % 8 + 1) for number in range(100)]
-    labeller = make_labeller()
-    assert [found.task_id for found in labeller.label(programs)] == [f"t{number}" for number in range(100)]
-    assert labeller.spent.rounds == 3 * 5 + 1  # log2(8) questions with 2, 4, 8, 16 and 20 completions, and the prompt
+    labeler = make_labeler()
+    assert [found.task_id for found in labeler.label(programs)] == [f"t{number}" for number in range(100)]
+    assert labeler.spent.rounds == 3 * 5 + 1  # log2(8) questions with 2, 4, 8, 16 and 20 completions, and the prompt
 
 
 def test_prefixes_are_asked_about_once():
     task = make_task()
     sampler = TellingSampler()
-    labeller = make_labeller(sampler)
-    results = list(labeller.label([make_program(task, 5), make_program(task, 5), make_program(task, 7)]))
+    labeler = make_labeler(sampler)
+    results = list(labeler.label([make_program(task, 5), make_program(task, 5), make_program(task, 7)]))
     asked = Counter()
     for request in chain.from_iterable(sampler.calls):
         asked[request.text] += request.num_completions
     assert max(asked.values()) == 20  # K: a second time would make it 40
-    assert [found.last_right for found in results] == [4, 4, 6]
-    completions = labeller.spent.completions
-    list(labeller.label([make_program(task, 5)]))
-    assert labeller.spent.completions == completions and labeller.spent.cache_hits >= 2
+    assert [found.num_correct_lines for found in results] == [4, 4, 6]
+    completions = labeler.spent.completions
+    list(labeler.label([make_program(task, 5)]))
+    assert labeler.spent.completions == completions and labeler.spent.cache_hits >= 2
 
 
 def test_a_noisy_sampler_errs_early_and_never_late():
@@ -97,8 +97,8 @@ def test_a_noisy_sampler_errs_early_and_never_late():
     truth = {program.task.task_id: n % 7 + 2 for n, program in enumerate(programs)}
     shares = {}
     for count, witnesses in [(4, False), (20, False), (4, True), (20, True)]:
-        labeller = make_labeller(TellingSampler(0.2), num_completions=count, witnesses=witnesses)
-        result = agreement(labeller.label(programs), lambda program: truth[program.task_id])
+        labeler = make_labeler(TellingSampler(0.2), num_completions=count, witnesses=witnesses)
+        result = agreement(labeler.label(programs), lambda program: truth[program.task_id])
         assert result.late == 0
         shares[count, witnesses] = result.share
     # a true prefix is missed with .8 ** K: .41 and .012, in up to three questions
@@ -120,48 +120,48 @@ def test_a_witness_saves_questions_and_takes_bad_luck_back():
             else answers
         )
 
-    [found] = make_labeller(sampler, num_completions=20).label([make_program(make_task(), 7)])
-    assert found.last_right == 6 and asked == [4] * 5 + [2] + [7] * 5  # five rounds where none passes
+    [found] = make_labeler(sampler, num_completions=20).label([make_program(make_task(), 7)])
+    assert found.num_correct_lines == 6 and asked == [4] * 5 + [2] + [7] * 5  # five rounds where none passes
     # without witnesses the bad luck stays
     asked.clear()
-    [found] = make_labeller(sampler, num_completions=20, witnesses=False).label([make_program(make_task(), 7)])
-    assert found.last_right == 3
+    [found] = make_labeler(sampler, num_completions=20, witnesses=False).label([make_program(make_task(), 7)])
+    assert found.num_correct_lines == 3
 
 
 def test_the_witness_that_goes_farthest_is_kept_and_all_of_it_is_right():
-    [found] = make_labeller().label([make_program(make_task(num_lines=8), first_wrong=7)])
-    assert found.lines[:6] == found.mended.lines[:6] and found.lines[6] != found.mended.lines[6]
-    assert line_labels(found.mended) == (1,) * 8
+    [found] = make_labeler().label([make_program(make_task(num_lines=8), first_wrong=7)])
+    assert found.lines[:6] == found.from_witness.lines[:6] and found.lines[6] != found.from_witness.lines[6]
+    assert line_labels(found.from_witness) == (1,) * 8
     # a program that passes needs none, and PSGPO's procedure to the letter has none
-    [passed] = make_labeller().label([make_program(make_task())])
-    [plain] = make_labeller(witnesses=False).label([make_program(make_task(), 2)])
-    assert passed.mended is None and plain.mended is None
+    [passed] = make_labeler().label([make_program(make_task())])
+    [plain] = make_labeler(witnesses=False).label([make_program(make_task(), 2)])
+    assert passed.from_witness is None and plain.from_witness is None
 
 
 def test_the_first_completions_of_each_prefix_are_kept_with_what_became_of_them(tmp_path):
     # 4 lines, the third one wrong: of prefix 2 the first completion is right already, of prefix 3 none of the 20 is
     options = {"witnesses": False, "keep_completions": 3}
-    [found] = make_labeller(**options).label([make_program(make_task(num_lines=4), 3)])
-    assert [(trial.num_lines, trial.passed) for trial in found.trials] == [(2, True)] * 2 + [(3, False)] * 3
-    assert found.trials[0].text == "t_3 = 3\nt_4 = 4\n"
-    assert found.outcomes[0] == (0, found.completion, False) and found.outcomes[1:] == found.trials
+    [found] = make_labeler(**options).label([make_program(make_task(num_lines=4), 3)])
+    assert [(trial.num_lines, trial.passed) for trial in found.completions] == [(2, True)] * 2 + [(3, False)] * 3
+    assert found.completions[0].text == "t_3 = 3\nt_4 = 4\n"
+    assert found.all_completions[0] == (0, found.completion, False) and found.all_completions[1:] == found.completions
     path = tmp_path / "labels.jsonl"
-    append_labels(path, [make_program(make_task(num_lines=4), 3)], make_labeller(**options))
+    append_labels(path, [make_program(make_task(num_lines=4), 3)], make_labeler(**options))
     assert read_labels(path) == [found]
     with pytest.raises(ValueError, match="keep_completions must be at least 0, got -1"):
         LabelSettings(keep_completions=-1)
 
 
 def test_a_task_that_only_its_prompt_can_solve_has_a_witness_too():
-    [found] = make_labeller().label([make_program(make_task(num_lines=4), first_wrong=1)])
-    assert found.last_right == 0 and line_labels(found.mended) == (1, 1, 1, 1)
+    [found] = make_labeler().label([make_program(make_task(num_lines=4), first_wrong=1)])
+    assert found.num_correct_lines == 0 and line_labels(found.from_witness) == (1, 1, 1, 1)
 
 
 def test_rates_measure_every_prefix_with_exactly_k_completions():
-    [found] = make_labeller(TellingSampler(0.5), method="rates", num_completions=400).label(
+    [found] = make_labeler(TellingSampler(0.5), method="monte_carlo", num_completions=400).label(
         [make_program(make_task(num_lines=4), 3)]
     )
-    assert {count: estimate.completions for count, estimate in found.probes.items()} == {
+    assert {count: estimate.completions for count, estimate in found.success_counts.items()} == {
         0: 400,
         1: 400,
         2: 400,
@@ -175,14 +175,14 @@ def test_rates_measure_every_prefix_with_exactly_k_completions():
 
 
 def test_rates_of_a_program_that_passes():
-    [found] = make_labeller(method="rates").label([make_program(make_task(num_lines=2))])
+    [found] = make_labeler(method="monte_carlo").label([make_program(make_task(num_lines=2))])
     assert line_labels(found, "soft") == (1, 1)
 
 
 @pytest.mark.parametrize("completion", ["", "# Nothing.\n", "\n"])
 def test_a_program_without_code_has_no_label(completion):
-    for method in ("search", "rates"):
-        [found] = make_labeller(method=method).label([SampledProgram(make_task(), completion, False)])
+    for method in ("binary_search", "monte_carlo"):
+        [found] = make_labeler(method=method).label([SampledProgram(make_task(), completion, False)])
         assert set(line_labels(found)) <= {0.0} and found.label_class == "wrong"
 
 
@@ -196,49 +196,49 @@ def test_a_task_that_nobody_solves_is_hard_and_says_nothing_about_lines():
             for request, answer in zip(requests, sampler(requests), strict=True)
         ]
 
-    found = list(make_labeller(sometimes).label(programs))
+    found = list(make_labeler(sometimes).label(programs))
     assert [(program.label_class, program.is_hard) for program in found] == [("wrong", False), ("wrong", True)]
     assert [program.task_id for program in select(found, "remove_hard")] == ["solved"]
 
 
 def test_comments_are_no_borders():
     lines = "t_1 = 1\n# One.\n# Two.\n# Three.\nwrong = 2\n"
-    labeller = make_labeller()
-    [found] = labeller.label([SampledProgram(make_task(), lines, False)])
-    assert [*found.probes] == [1] and line_labels(found) == (1, 0, 0, 0, -1)
+    labeler = make_labeler()
+    [found] = labeler.label([SampledProgram(make_task(), lines, False)])
+    assert [*found.success_counts] == [1] and line_labels(found) == (1, 0, 0, 0, -1)
 
 
 def test_a_failure_of_the_machine_never_becomes_a_label():
     # whatever begins with bad_1 cannot be judged: not "wrong" but unknown, so the program has no label
     programs = [make_program(make_task("bad"), 5), make_program(make_task("good"), 5)]
-    for method in ("search", "rates"):
-        labeller = make_labeller(judge=SometimesBrokenJudge("bad_1"), method=method)
-        assert [found.task_id for found in labeller.label(programs)] == ["good"]
-        assert labeller.skipped == 1
+    for method in ("binary_search", "monte_carlo"):
+        labeler = make_labeler(judge=SometimesBrokenJudge("bad_1"), method=method)
+        assert [found.task_id for found in labeler.label(programs)] == ["good"]
+        assert labeler.skipped == 1
 
 
 def test_a_machine_that_fails_for_everything_is_an_error():
-    labeller = make_labeller(TellingSampler(0.5), SometimesBrokenJudge(""), method="rates")
+    labeler = make_labeler(TellingSampler(0.5), SometimesBrokenJudge(""), method="monte_carlo")
     with pytest.raises(SandboxError, match="failed for all of"):
-        list(labeller.label([make_program(make_task(), 5)]))
+        list(labeler.label([make_program(make_task(), 5)]))
 
 
 def test_sampled_programs_come_with_verdicts_and_are_the_same_again():
     tasks = [make_task(f"t{number}") for number in range(6)]
-    first = list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
-    assert first == list(make_labeller(TellingSampler(0.5), at_once=4).sample(tasks, 3))
+    first = list(make_labeler(TellingSampler(0.5), batch_size=4).sample(tasks, 3))
+    assert first == list(make_labeler(TellingSampler(0.5), batch_size=4).sample(tasks, 3))
     assert [program.task.task_id for program in first] == [f"t{n}" for n in range(6) for _ in range(3)]
     assert {program.passed for program in first} == {True, False}
     assert all(program.passed == (program.completion == program.task.solution) for program in first)
 
 
 def test_a_sampler_that_gives_too_little_is_told():
-    labeller = make_labeller(lambda requests: [[] for _ in requests])
+    labeler = make_labeler(lambda requests: [[] for _ in requests])
     with pytest.raises(ValueError, match="as many completions"):
-        list(labeller.label([make_program(make_task(), 5)]))
+        list(labeler.label([make_program(make_task(), 5)]))
 
 
-@pytest.mark.parametrize("options", [{"num_completions": 0}, {"at_once": 0}, {"method": "guess"}])
+@pytest.mark.parametrize("options", [{"num_completions": 0}, {"batch_size": 0}, {"method": "guess"}])
 def test_settings_that_cannot_be(options):
     with pytest.raises(ValueError, match="must be"):
         LabelSettings(**options)
@@ -265,7 +265,9 @@ def many_programs():
 @pytest.mark.parametrize("half_a_line", [False, True])
 def test_an_interrupted_run_goes_on_and_gives_the_same_file(tmp_path, half_a_line):
     def run(name, **options):
-        return append_labels(tmp_path / name, many_programs(), make_labeller(TellingSampler(0.4), at_once=8), **options)
+        return append_labels(
+            tmp_path / name, many_programs(), make_labeler(TellingSampler(0.4), batch_size=8), **options
+        )
 
     run("whole.jsonl")
     with pytest.raises(KeyboardInterrupt):
@@ -280,11 +282,11 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_file(tmp_path, half_a_lin
 
 def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_path):
     path = tmp_path / "labels.jsonl"
-    append_labels(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    append_labels(path, many_programs(), make_labeler(TellingSampler(0.4)), about={"policy": "p"})
     card = read_card(path)
-    append_labels(path, many_programs(), make_labeller(TellingSampler(0.4)), about={"policy": "p"})
+    append_labels(path, many_programs(), make_labeler(TellingSampler(0.4)), about={"policy": "p"})
     assert read_card(path) == card
-    options = {"method": "search", "num_completions": 20, "witnesses": True, "keep_completions": 0, "seed": 0}
+    options = {"method": "binary_search", "num_completions": 20, "witnesses": True, "keep_completions": 0, "seed": 0}
     assert card["settings"] == options | {"about": {"policy": "p"}}
     assert card["programs"] == 40 and card["classes"]["correct"] == 8
     assert card["spent"]["tokens"] == 3 * card["spent"]["completions"] > 0
@@ -292,31 +294,29 @@ def test_a_finished_file_costs_nothing_more_and_its_card_tells_what_it_did(tmp_p
 
 def test_other_settings_need_another_file(tmp_path):
     path = tmp_path / "labels.jsonl"
-    append_labels(path, many_programs()[:2], make_labeller())
+    append_labels(path, many_programs()[:2], make_labeler())
     with pytest.raises(DatasetError, match="other settings"):
-        append_labels(path, many_programs()[:2], make_labeller(num_completions=4))
+        append_labels(path, many_programs()[:2], make_labeler(num_completions=4))
     assert card_path(path).name == "labels.card.json"
 
 
 def test_equal_programs_are_all_kept(tmp_path):
     programs = [make_program(make_task(), 5)] * 3
     path = tmp_path / "labels.jsonl"
-    assert (
-        len(append_labels(path, programs, make_labeller())) == len(append_labels(path, programs, make_labeller())) == 3
-    )
+    assert len(append_labels(path, programs, make_labeler())) == len(append_labels(path, programs, make_labeler())) == 3
 
 
 @pytest.mark.parametrize("text", ["nonsense\n", "[1]\n", '{"task_id": "t"}\n'])
 def test_a_file_of_something_else_is_told(tmp_path, text):
     path = tmp_path / "labels.jsonl"
     path.write_text(text)
-    with pytest.raises(DatasetError, match="line 1: not a labelled program"):
+    with pytest.raises(DatasetError, match="line 1: not a labeled program"):
         read_labels(path)
 
 
 def test_a_file_without_witnesses_and_trials_is_read(tmp_path):
     path = tmp_path / "labels.jsonl"
-    append_labels(path, [make_program(make_task(), 5)], make_labeller(witnesses=False))
-    path.write_text(path.read_text().replace(', "witness": "", "trials": []', ""))
+    append_labels(path, [make_program(make_task(), 5)], make_labeler(witnesses=False))
+    path.write_text(path.read_text().replace(', "witness": "", "completions": []', ""))
     assert "witness" not in path.read_text()
-    assert read_labels(path)[0].mended is None
+    assert read_labels(path)[0].from_witness is None

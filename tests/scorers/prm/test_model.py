@@ -11,7 +11,7 @@ from helpers.prm_worlds import make_task
 
 from codegym.scorers import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
-from codegym.scorers.prm.model import ProcessRewardModel, Row, batches, pad
+from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel, batches, pad
 from codegym.testing import check_line_scorer
 from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer, load_tokenizer, save_tokenizer
 
@@ -163,7 +163,7 @@ def test_a_value_model_reads_batches_that_are_padded_at_the_left():
 
 def test_padding_changes_no_output():
     model = make_model()
-    rows = [Row([*b"abc"], [0, 2]), Row([*b"defghi"], [5])]
+    rows = [EncodedProgram([*b"abc"], [0, 2]), EncodedProgram([*b"defghi"], [5])]
     together = model.outputs(rows)
     apart = torch.cat([model.outputs([row]) for row in rows])
     assert together.tolist() == pytest.approx(apart.tolist(), abs=1e-5)

@@ -19,7 +19,7 @@ def test_a_report_by_hand():
     report = make_report(PROGRAMS)
     assert (report.programs, report.lines) == (4, 9)
     # right: 5 of 9, of which 4 are recognised; wrong: 4, of which 2 are
-    assert report.right == report.base_rate == pytest.approx(5 / 9)
+    assert report.positive_rate == report.majority_accuracy == pytest.approx(5 / 9)
     assert report.accuracy == pytest.approx(6 / 9)
     assert report.balanced_accuracy == pytest.approx((4 / 5 + 2 / 4) / 2)
     errors = [0.01, 0.64, 0.16, 1.96, 2.25, 0.25, 0.25, 0.25, 2.25]
@@ -44,7 +44,7 @@ def test_calibration_error_by_hand():
 @pytest.mark.parametrize("score", [-0.7, 0.7])
 def test_a_constant_is_no_better_than_guessing(score):
     report = make_report([ScoredProgram(str(n), (1, 1, 1, -1), (score,) * 4) for n in range(50)])
-    assert report.balanced_accuracy == 0.5 and report.base_rate == 0.75
+    assert report.balanced_accuracy == 0.5 and report.majority_accuracy == 0.75
     assert max(report.accuracy, 1 - report.accuracy) == 0.75
     with pytest.raises(PRMQualityError, match="no better than guessing"):
         report.check_quality()

@@ -9,14 +9,14 @@ import pytest
 import torch
 from helpers.prm_worlds import toy_programs
 
-from codegym.scorers.labels.files import split
-from codegym.scorers.labels.labels import LabelledProgram, SuccessCount
+from codegym.scorers.labels.files import split_by_task
+from codegym.scorers.labels.labels import LabeledProgram, SuccessCount
 from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.model import ProcessRewardModel
 from codegym.scorers.prm.report import PRMQualityError
 from codegym.scorers.prm.train import evaluate, loss_of, make_example, make_examples, train
 
-QUICK = TrainConfig(epochs=4, learning_rate=3e-3, held_out=0.2)
+QUICK = TrainConfig(epochs=4, learning_rate=3e-3, holdout_fraction=0.2)
 
 
 def make_model(**options) -> ProcessRewardModel:
@@ -35,8 +35,8 @@ def test_learns_a_toy_rule(loss):
 
 @pytest.mark.parametrize("labels", ["soft", "marginal"])
 def test_learns_soft_and_marginal_labels(labels):
-    report = train(make_model(), toy_programs(), replace(QUICK, labels=labels))
-    assert report.balanced_accuracy > 0.9 and report.labels == labels
+    report = train(make_model(), toy_programs(), replace(QUICK, target=labels))
+    assert report.balanced_accuracy > 0.9 and report.target == labels
 
 
 def test_learns_from_revised_programs_and_reports_on_all():
@@ -48,11 +48,11 @@ def test_learns_from_revised_programs_and_reports_on_all():
 
 
 def test_a_witness_is_an_example_of_right_lines_for_hard_labels_only():
-    program = LabelledProgram("t", "p\n", "a\nb\n", False, 1, {1: SuccessCount(1, 1), 2: SuccessCount(0, 1)}, "a\nc\n")
+    program = LabeledProgram("t", "p\n", "a\nb\n", False, 1, {1: SuccessCount(1, 1), 2: SuccessCount(0, 1)}, "a\nc\n")
     model = make_model()
     targets = [example.targets for example in make_examples(model, [program], QUICK)]
     assert targets == [[1, -1], [1, 1]]
-    for without in (replace(QUICK, witnesses=False), replace(QUICK, labels="soft")):
+    for without in (replace(QUICK, witnesses=False), replace(QUICK, target="soft")):
         assert len(make_examples(model, [program], without)) == 1
 
 
@@ -63,7 +63,7 @@ def test_where_nothing_can_be_learned_the_gate_is_shut():
         train(make_model(), programs, replace(QUICK, epochs=1))
     model = make_model()
     with pytest.warns(UserWarning, match="no better than guessing"):
-        report = train(model, programs, replace(QUICK, epochs=1, gate="warn"))
+        report = train(model, programs, replace(QUICK, epochs=1, on_useless="warn"))
     assert model.card["report"] == report.as_dict()
 
 
@@ -99,19 +99,19 @@ def test_interrupted_and_gone_on_is_the_same_bit_for_bit(tmp_path):
 
 def test_the_held_out_tasks_are_other_tasks_and_always_the_same():
     programs = [*toy_programs(300), *toy_programs(300)]
-    learned, held_out = split(programs, 0.2)
+    learned, held_out = split_by_task(programs, 0.2)
     assert not {p.task_id for p in learned} & {p.task_id for p in held_out}
     assert len(learned) + len(held_out) == 600 and 80 < len(held_out) < 160
-    assert split(programs[::-1], 0.2)[1] == held_out[::-1]
+    assert split_by_task(programs[::-1], 0.2)[1] == held_out[::-1]
 
 
 def test_tasks_that_say_the_same_stay_together():
     programs = [replace(program, prompt="Same.\n") for program in toy_programs(20)]
-    assert [] in split(programs, 0.5)
+    assert [] in split_by_task(programs, 0.5)
 
 
 def test_neutral_lines_have_the_target_zero_or_are_left_out():
-    program = LabelledProgram("t", "p\n", "a = 1\n# c\nb = 2\n", False, 1)
+    program = LabeledProgram("t", "p\n", "a = 1\n# c\nb = 2\n", False, 1)
     model = make_model()
     assert make_example(model, program, QUICK).targets == [1, 0, -1]
     assert make_example(model, program, replace(QUICK, neutral_lines=False)).targets == [1, -1]
@@ -126,7 +126,7 @@ def test_losses_by_hand():
 
 
 def test_what_cannot_be_is_refused():
-    for options in ({"held_out": 0}, {"epochs": 0}, {"batch_size": 0}):
+    for options in ({"holdout_fraction": 0}, {"epochs": 0}, {"batch_size": 0}):
         with pytest.raises(ValueError):
             replace(QUICK, **options)
     with pytest.raises(ValueError, match="label programs of more tasks"):
