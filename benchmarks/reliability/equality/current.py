@@ -30,7 +30,7 @@ from codegym import Judge
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
 from codegym.sampling.hf import TransformersSampler
 from codegym.sandbox.backends import open_sandbox
-from codegym.scorers.labels.labeler import Labeller, LabelSettings
+from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import line_labels
 from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.model import ProcessRewardModel
@@ -75,25 +75,25 @@ def labels(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     sampler = TransformersSampler.load(folder / "start", max_tokens=plan["max_tokens"])
     settings = LabelSettings(num_completions=plan["completions"], keep_completions=2)
     with open_sandbox("process", num_workers=1) as sandbox:
-        labeller = Labeller(sampler, Judge(sandbox), settings)
-        programs = [*labeller.label(labeller.sample(tasks))]
+        labeler = Labeler(sampler, Judge(sandbox), settings)
+        programs = [*labeler.label(labeler.sample(tasks))]
     model = ProcessRewardModel.from_policy(folder / "start")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a model of 50 programs may be no better than guessing
-        report = train_prm(model, programs, TrainConfig(epochs=2, gate="warn"))
+        report = train_prm(model, programs, TrainConfig(epochs=2, on_useless="warn"))
     model.save(folder / "prm")
     rows = [
         {
             "task": program.task_id,
             "completion": program.completion,
             "labels": line_labels(program),
-            "counts": [[count, *found] for count, found in sorted(program.probes.items())],
+            "counts": [[count, *found] for count, found in sorted(program.success_counts.items())],
             "witness": program.witness,
-            "completions": [list(trial) for trial in program.trials],
+            "completions": [list(one) for one in program.completions],
         }
         for program in programs
     ]
-    spent = asdict(labeller.spent)
+    spent = asdict(labeler.spent)
     return {
         "programs": rows,
         "cost": {name: spent[name] for name in ("completions", "tokens", "executions", "rounds")},
