@@ -30,7 +30,7 @@ class Line(NamedTuple):
     """Index of the token that closed the line: a reward for the line goes there."""
     score: float | None = None
     """What the line scorer said, None where the line is neutral or was not scored."""
-    given: bool = False
+    from_prefix: bool = False
     """Closed in the prefix that ``reset`` was given: no reward is due for it."""
 
 
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     """Set at the end of the program; None there where the machine failed, see ``valid``."""
     budget_exhausted: bool = False
     """The program ended because its token budget was full, not by an end-of-sequence token."""
-    num_given: int = 0
+    num_prefix_tokens: int = 0
     """How many of the tokens a prefix gave."""
 
     @property
@@ -76,7 +76,9 @@ def iter_steps(last: Step) -> Iterator[Step]:
     for count, line in enumerate(last.lines, start=1):
         if line is last.line:
             break
-        if not line.given:
+        if not line.from_prefix:
             tokens = line.last_token + 1
-            yield Step(last.task, last.lines[:count], line, tokens, last.max_tokens, num_given=last.num_given)
+            yield Step(
+                last.task, last.lines[:count], line, tokens, last.max_tokens, num_prefix_tokens=last.num_prefix_tokens
+            )
     yield last

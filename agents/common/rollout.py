@@ -83,8 +83,10 @@ def collect(
     lengths = observation["prompt_length"][:, 0].tolist()
     prompts = [row[:length].tolist() for row, length in zip(observation["tokens"], lengths, strict=True)]
     eos = envs.batch.tokenizer.eos_token_id
-    completions = generate(model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.write)
-    outcomes = envs.outcomes()
+    completions = generate(
+        model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.append_chunk
+    )
+    outcomes = envs.finish()
     earned = token_rewards(envs, outcomes, placement)
     return _padded(prompts, completions, outcomes, earned, seeds, missing_eos_penalty)
 
@@ -96,7 +98,7 @@ def token_rewards(
     if placement == "credit":
         return [outcome.info["credit"] for outcome in outcomes]
     return [
-        streamed_rewards(envs.batch.reward, ledger.last) for ledger in envs.batch.ledgers if ledger.last is not None
+        streamed_rewards(envs.batch.reward, ledger.last) for ledger in envs.batch.returns if ledger.last is not None
     ]
 
 

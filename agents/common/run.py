@@ -26,7 +26,7 @@ from agents.common.rollout import Rollout, collect, log_probs_of
 from agents.generation.generate import Sampling
 from agents.policies.causal import Policy
 from agents.seeding import torch_generator
-from codegym.envs.config import Settings
+from codegym.envs.config import EnvConfig
 from codegym.envs.vector import CodeVectorEnv
 from codegym.errors import SandboxError
 from codegym.judge import JudgeLike
@@ -62,7 +62,7 @@ class Run:
         self.eval_tasks = self.tasks if eval_tasks is None else make_task_source(eval_tasks)
         self.judge: Any = make_judge(config.sandbox, Limits())
         scorer = config.line_scorer if line_scorer is None else line_scorer
-        self.line_scorer = Settings(line_scorer=scorer).make_line_scorer()
+        self.line_scorer = EnvConfig(line_scorer=scorer).make_line_scorer()
         self.reward = config.reward_at(0)
         """Of the environments, with the weight that shaping has now."""
         self.envs = self.make_envs(self.reward, config.batch_size)
@@ -194,7 +194,7 @@ class Run:
 
     def last_steps(self, rollout: Rollout) -> list[Step]:
         """Task, lines and verdict of each program of the rollout that was collected last."""
-        last = [self.envs.batch.ledgers[slot].last for slot in rollout.slots.tolist()]
+        last = [self.envs.batch.returns[slot].last for slot in rollout.slots.tolist()]
         return [step for step in last if step is not None]
 
     def log_probs(self, rollout: Rollout, model: nn.Module | None = None) -> tuple[Tensor, Tensor]:

@@ -134,7 +134,7 @@ def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Te
         seeds = [derive_seed(config.seed, "distil", number, slot) for slot in range(config.batch_size)]
         generator = run.generator(number, "distil")
         rollout = collect(envs, run.model, run.sampling, seeds, generator, allowed=run.allowed)
-        programs = [ledger.last for ledger in envs.batch.ledgers if ledger.last is not None]
+        programs = [ledger.last for ledger in envs.batch.returns if ledger.last is not None]
         parts.append((rollout.tokens, *scores_before(rollout, programs, scorer)))
     envs.close()
     longest = max(tokens.shape[1] for tokens, _, _ in parts)

@@ -77,8 +77,8 @@ def sampled_returns(
         for slot, tokens in _completions(run, rollout, repeated, generator):
             state = repeated[slot]
             before = rollout.tokens[state.row, state.place - state.written : state.place].tolist()
-            envs.write(slot, [*before, *tokens])
-        outcomes = envs.outcomes()
+            envs.append_chunk(slot, [*before, *tokens])
+        outcomes = envs.finish()
         earned = token_rewards(envs, outcomes, run.config.reward_placement)
     finally:
         envs.close()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from codegym.envs.batch import EpisodeBatch, StepResult
-from codegym.envs.config import Settings
+from codegym.envs.config import EnvConfig
 from codegym.tasks.record import Task
 from codegym.tasks.source import ListSource, TasksLike, make_task_source
 from codegym.tokenizers import ByteTokenizer
@@ -59,9 +59,9 @@ class CompletionReward:
         self.strip_fences = strip_fences
         self.tokenizer = ByteTokenizer()
         common: dict[str, Any] = {"tokenizer": self.tokenizer, "max_prompt_tokens": 1, "mask": None}
-        self._opened = EpisodeBatch(Settings(tasks, max_tokens=max_tokens, **common, **settings), 1)
+        self._opened = EpisodeBatch(EnvConfig(tasks, max_tokens=max_tokens, **common, **settings), 1)
         self._settings = replace(  # the same objects for every batch to come
-            self._opened.settings,
+            self._opened.config,
             tasks=self._opened.source,
             path=None,
             reward=self._opened.reward,
@@ -99,7 +99,7 @@ class CompletionReward:
         for slot, (completion, wanted) in enumerate(zip(completions, task_id, strict=True)):
             batch.start(slot, unused, {"task_id": wanted})
             ids = self.tokenizer.encode(self.program(completion))
-            batch.dynamics.extend(slot, np.array([*ids, self.tokenizer.eos_token_id]))
+            batch.dynamics.append_chunk(slot, np.array([*ids, self.tokenizer.eos_token_id]))
         batch.dynamics.close_lines(range(len(completions)))
         batch.dynamics.score(range(len(completions)))
         return [batch.outcome(slot) for slot in range(len(completions))]

@@ -217,7 +217,7 @@ class CreditCallback(BaseCallback):
         dropped = np.zeros(buffer.rewards.shape, np.bool_)
         for rows, slot, info in self._episodes():
             dropped[rows, slot] = not info["reward_valid"]
-        overwrite(buffer, dropped, self._rng)
+        resample_rows(buffer, dropped, self._rng)
 
     def _episodes(self) -> Iterator[tuple[NDArray[np.intp], int, Info]]:
         """Rows in the buffer, slot and last info of every episode that ended in this rollout."""
@@ -227,7 +227,7 @@ class CreditCallback(BaseCallback):
             firsts[slot] = row + 1
 
 
-def overwrite(buffer: Any, dropped: NDArray[np.bool_], rng: np.random.Generator) -> None:
+def resample_rows(buffer: Any, dropped: NDArray[np.bool_], rng: np.random.Generator) -> None:
     """Replace rows of a filled rollout buffer, in every array that it holds, by copies of others drawn at random.
 
     Args:

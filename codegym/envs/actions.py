@@ -73,12 +73,12 @@ class TokenActions:
     def apply(self, dynamics: CodeDynamics, action: Any) -> bool:
         """Append an action to slot 0; True where a line or the program ended."""
         self._one[0] = check_token(action, self.vocab_size)
-        return dynamics.push(self._one).size > 0
+        return dynamics.append(self._one).size > 0
 
     def apply_all(self, dynamics: CodeDynamics, actions: Any, slots: NDArray[np.intp] | None) -> NDArray[np.intp]:
         """Append actions, [num_slots], to ``slots`` (None: all); those slots where a line or the program ended."""
         tokens = check_tokens(actions, self.vocab_size, (len(dynamics.episodes),))
-        return dynamics.push(tokens if slots is None else tokens[slots], slots)
+        return dynamics.append(tokens if slots is None else tokens[slots], slots)
 
     def mask(self, tokens: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The mask of an action, of the mask of its tokens."""
@@ -101,7 +101,7 @@ class LineActions:
     def apply(self, dynamics: CodeDynamics, action: Any) -> bool:
         """Append an action to slot 0; True, since a line may have ended."""
         chunk, by_line = self._read(action)
-        dynamics.extend(0, chunk, one_line=by_line)
+        dynamics.append_chunk(0, chunk, one_line=by_line)
         return True
 
     def apply_all(self, dynamics: CodeDynamics, actions: Any, slots: NDArray[np.intp] | None) -> NDArray[np.intp]:
@@ -111,7 +111,7 @@ class LineActions:
         chosen = np.arange(len(actions)) if slots is None else slots
         chunks = [self._read(actions[slot]) for slot in chosen]
         for slot, (chunk, by_line) in zip(chosen.tolist(), chunks, strict=True):
-            dynamics.extend(slot, chunk, one_line=by_line)
+            dynamics.append_chunk(slot, chunk, one_line=by_line)
         return chosen
 
     def _read(self, action: Any) -> tuple[NDArray[np.int64], bool]:

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from codegym.envs.actions import check_tokens
-from codegym.envs.config import Settings
+from codegym.envs.config import EnvConfig
 from codegym.envs.infos import Info
 from codegym.envs.state import EpisodeReturns, EpisodeState, restore, snapshot
 from codegym.judge import Verdict
@@ -38,18 +38,18 @@ class EpisodeBatch:
     """``num_slots`` episodes with rewards and infos.
 
     Args:
-        settings: what the episodes are made of.
+        config: what the episodes are made of.
         num_slots: how many there are.
     """
 
-    def __init__(self, settings: Settings, num_slots: int) -> None:
-        self.settings = settings
+    def __init__(self, config: EnvConfig, num_slots: int) -> None:
+        self.config = config
         self.num_slots = num_slots
-        self.source = make_task_source(settings.tasks, settings.path)
-        self.tokenizer = load_tokenizer(settings.tokenizer)
-        self.reward = settings.make_reward()
-        self.dynamics = settings.make_dynamics(self.tokenizer, self.reward, num_slots)
-        self.ledgers = [EpisodeReturns() for _ in range(num_slots)]
+        self.source = make_task_source(config.tasks, config.path)
+        self.tokenizer = load_tokenizer(config.tokenizer)
+        self.reward = config.make_reward()
+        self.dynamics = config.make_dynamics(self.tokenizer, self.reward, num_slots)
+        self.returns = [EpisodeReturns() for _ in range(num_slots)]
         vocabulary = self.tokenizer.token_bytes
         self.text_mask = np.array([bool(piece) for piece in vocabulary])
         self.text_mask[self.tokenizer.eos_token_id] = True
@@ -57,18 +57,18 @@ class EpisodeBatch:
         self._text_masks = np.broadcast_to(self.text_mask, (num_slots, len(vocabulary)))
         self._no_terms = dict.fromkeys((term.name for term, _ in self.reward.terms), 0.0)
         self._completable = (
-            CompletableMask(vocabulary, self.tokenizer.eos_token_id) if settings.mask == "completable" else None
+            CompletableMask(vocabulary, self.tokenizer.eos_token_id) if config.mask == "completable" else None
         )
 
     @property
     def observation_space(self) -> spaces.Space[Observation]:
         """Space of the observation of one slot."""
-        room = self.settings.max_prompt_tokens + self.settings.max_tokens
+        room = self.config.max_prompt_tokens + self.config.max_tokens
         space = spaces.Dict(
             {
                 "tokens": spaces.Box(0, self.tokenizer.vocab_size - 1, (room,), np.int32),
                 "length": spaces.Box(0, room, (1,), np.int32),
-                "prompt_length": spaces.Box(0, self.settings.max_prompt_tokens, (1,), np.int32),
+                "prompt_length": spaces.Box(0, self.config.max_prompt_tokens, (1,), np.int32),
             }
         )
         return cast("spaces.Space[Observation]", space)
@@ -95,7 +95,7 @@ class EpisodeBatch:
         wanted = options.get("task_id")
         task = self.source.draw(rng) if wanted is None else self.source.by_id(wanted)
         episode = self.dynamics.start(slot, task, self._prefix(options.get("prefix")))
-        self.ledgers[slot] = EpisodeReturns()
+        self.returns[slot] = EpisodeReturns()
         return {
             "task_id": episode.task.task_id,
             "prompt": episode.task.prompt,
@@ -112,7 +112,7 @@ class EpisodeBatch:
 
     def with_mask(self, slot: int, info: Info) -> Info:
         """Add the action mask of a slot, where the settings want one."""
-        if self.settings.mask is not None:
+        if self.config.mask is not None:
             info["action_mask"] = self.action_mask(slot).copy()  # an info is the caller's own
         return info
 
@@ -121,7 +121,7 @@ class EpisodeBatch:
         episode = self.dynamics.episodes[slot]
         if self._completable is None or episode is None or episode.ended:
             return self.text_mask
-        left = self.settings.max_tokens - self.dynamics.num_tokens(slot)
+        left = self.config.max_tokens - self.dynamics.num_tokens(slot)
         return self._completable.mask(self._bytes(slot), left, preamble=episode.task.preamble)
 
     def action_masks(self, slots: Sequence[int]) -> NDArray[np.bool_]:
@@ -140,13 +140,13 @@ class EpisodeBatch:
     def _bytes(self, slot: int) -> bytes:
         episode = self.dynamics.episodes[slot]
         assert episode is not None
-        return episode.text.encode("utf-8", "surrogatepass") + self.dynamics.pending(slot)
+        return episode.text.encode("utf-8", "surrogatepass") + self.dynamics.open_line(slot)
 
     def text(self, slot: int) -> str:
         """The completion in a slot so far."""
         episode = self.dynamics.episodes[slot]
         assert episode is not None
-        pending = self.dynamics.pending(slot)
+        pending = self.dynamics.open_line(slot)
         return episode.text + pending.decode("utf-8", "replace") if pending else episode.text
 
     def pending_verdict(self, slot: int) -> Future[Verdict] | None:
@@ -162,36 +162,36 @@ class EpisodeBatch:
 
     def outcome(self, slot: int) -> StepResult:
         """What happened in a slot, its lines closed and scored; waits for the verdict of a program that has ended."""
-        episode, ledger = self.dynamics.episodes[slot], self.ledgers[slot]
+        episode, returns = self.dynamics.episodes[slot], self.returns[slot]
         assert episode is not None
         lines: list[str] = []
         terms = self._no_terms.copy()
-        for step in self.dynamics.tell(slot):
+        for step in self.dynamics.new_steps(slot):
             amounts = self.reward.stream(step)
             for name, amount in amounts.items():
                 terms[name] += amount
             if step.line is not None:
                 lines.append(step.line.text)
-                ledger.lines.append(sum(amounts.values()))
+                returns.lines.append(sum(amounts.values()))
             if step.ended:
-                ledger.last = step
+                returns.last = step
         reward = sum(terms.values())
-        ledger.total += reward
-        if not ledger.terms or any(terms.values()):
-            ledger.terms = {name: ledger.terms.get(name, 0.0) + amount for name, amount in terms.items()}
+        returns.total += reward
+        if not returns.terms or any(terms.values()):
+            returns.terms = {name: returns.terms.get(name, 0.0) + amount for name, amount in terms.items()}
         text = episode.text + episode.unfinished.decode("utf-8", "replace") if episode.unfinished else episode.text
         info: Info = {"lines": tuple(lines), "text": text, "reward_terms": terms}
-        if ledger.last is None:
+        if returns.last is None:
             if self.dynamics.score_per_line:
                 info["line_scores"] = tuple([line.score for line in episode.lines[-len(lines) :]]) if lines else ()
             return StepResult(reward, False, False, info)
         if self.dynamics.line_scorer is not None:
-            info["line_scores"] = tuple([line.score for line in ledger.last.lines])
-        info |= self._end_info(ledger.last)
-        return StepResult(reward, ledger.last.valid, not ledger.last.valid, info)
+            info["line_scores"] = tuple([line.score for line in returns.last.lines])
+        info |= self._end_info(returns.last)
+        return StepResult(reward, returns.last.valid, not returns.last.valid, info)
 
     def _end_info(self, last: Step) -> Info:
-        credit = np.zeros(self.settings.max_tokens)
+        credit = np.zeros(self.config.max_tokens)
         credit[: last.num_tokens] = self.reward.credit(last)
         return {
             "task_id": last.task.task_id,
@@ -211,33 +211,33 @@ class EpisodeBatch:
 
     def view(self, slot: int) -> View:
         """What there is to see of a slot."""
-        episode, ledger = self.dynamics.episodes[slot], self.ledgers[slot]
+        episode, returns = self.dynamics.episodes[slot], self.returns[slot]
         assert episode is not None
-        given = sum(line.given for line in episode.lines)
+        given = sum(line.from_prefix for line in episode.lines)
         return View(
             task=episode.task,
             lines=tuple(episode.lines),
-            pending=self.dynamics.pending(slot).decode("utf-8", "replace"),
-            line_rewards=(0.0,) * given + tuple(ledger.lines),
-            total=ledger.total,
-            terms=ledger.terms,
-            verdict=None if ledger.last is None else ledger.last.verdict,
-            valid=ledger.last is None or ledger.last.valid,
+            open_line=self.dynamics.open_line(slot).decode("utf-8", "replace"),
+            line_rewards=(0.0,) * given + tuple(returns.lines),
+            total=returns.total,
+            terms=returns.terms,
+            verdict=None if returns.last is None else returns.last.verdict,
+            valid=returns.last is None or returns.last.valid,
             num_tokens=self.dynamics.num_tokens(slot),
-            max_tokens=self.settings.max_tokens,
+            max_tokens=self.config.max_tokens,
             ended=episode.ended,
         )
 
     def get_state(self, slot: int, rng: np.random.Generator) -> EpisodeState:
         """Copy everything about the episode in a slot, and the state of its generator."""
-        return snapshot(self.dynamics, self.ledgers[slot], slot, rng)
+        return snapshot(self.dynamics, self.returns[slot], slot, rng)
 
     def set_state(self, slot: int, state: EpisodeState, rng: np.random.Generator) -> None:
         """Put a copied episode into a slot."""
-        self.ledgers[slot] = restore(self.dynamics, state, slot, rng)
+        self.returns[slot] = restore(self.dynamics, state, slot, rng)
 
     def close(self) -> None:
         """Give back what was opened for these episodes."""
         close = getattr(self.dynamics.judge, "close", None)
-        if close is not None and isinstance(self.settings.sandbox, str):
+        if close is not None and isinstance(self.config.sandbox, str):
             close()

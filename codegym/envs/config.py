@@ -20,7 +20,7 @@ Mask = Literal["text", "completable"] | None
 
 
 @dataclass(frozen=True)
-class Settings:
+class EnvConfig:
     """The keywords that all environments share; plain values can come from a configuration file.
 
     Raises:
@@ -99,7 +99,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class LineSettings(Settings):
+class LineEnvConfig(EnvConfig):
     """``Settings`` of environments whose actions are lines."""
 
     max_line_tokens: int = 64

@@ -33,11 +33,11 @@ class Episode:
     task: Task
     num_prompt: int
     """Tokens of the prompt in the context."""
-    num_given: int = 0
+    num_prefix_tokens: int = 0
     """Tokens of the completion that a prefix gave."""
     prompt_truncated: bool = False
     """The prompt had more tokens than there was room for, and lost its beginning."""
-    scanned: int = 0
+    num_scanned: int = 0
     """Tokens of the completion whose bytes have been looked at."""
     unfinished: bytes = b""
     """Bytes of the line that is not closed yet, as far as scanned."""
@@ -49,9 +49,9 @@ class Episode:
     """The closed lines."""
     texts: list[str] = field(default_factory=list)
     """Text of each closed line, as a line scorer gets it."""
-    scored: int = 0
+    num_scored: int = 0
     """Closed lines that the line scorer has been asked about, or that are neutral."""
-    told: int = 0
+    num_reported: int = 0
     """Closed lines of which a step has been told."""
     ended: bool = False
     budget_exhausted: bool = False
@@ -117,7 +117,7 @@ class CodeDynamics:
         episode = Episode(task, len(prompt), len(prefix), prompt_truncated=len(prompt) < len(whole))
         self.put(slot, episode, np.array([*prompt, *prefix], np.int32))
         self._scan(slot, episode)
-        episode.told = len(episode.lines)
+        episode.num_reported = len(episode.lines)
         return episode
 
     def put(self, slot: int, episode: Episode, context: Tokens) -> None:
@@ -130,7 +130,7 @@ class CodeDynamics:
         self._limits[slot] = episode.num_prompt + self.max_tokens
         self.episodes[slot] = episode
 
-    def push(self, tokens: NDArray[np.integer], slots: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+    def append(self, tokens: NDArray[np.integer], slots: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
         """Append one token to each slot and return those slots where a line or the program ended by it.
 
         Args:
@@ -149,7 +149,7 @@ class CodeDynamics:
         told: NDArray[np.intp] = slots[self._notable[tokens] | (lengths + 1 == self._limits[slots])]
         return told
 
-    def extend(self, slot: int, chunk: NDArray[np.integer], *, one_line: bool = False) -> int:
+    def append_chunk(self, slot: int, chunk: NDArray[np.integer], *, one_line: bool = False) -> int:
         """Append tokens up to the first end of sequence and within the budget, and return how many those were.
 
         Args:
@@ -185,28 +185,28 @@ class CodeDynamics:
             episodes = [(slot, episode) for slot in slots if (episode := self.episodes[slot]) is not None]
             self._score([(slot, episode) for slot, episode in episodes if self.score_per_line or episode.ended])
 
-    def tell(self, slot: int) -> Iterator[Step]:
+    def new_steps(self, slot: int) -> Iterator[Step]:
         """Steps of a slot, its lines closed and scored, that were not told yet; waits for the verdict at the end."""
         episode = self.episodes[slot]
         assert episode is not None
         lines = tuple(episode.lines)
         closed_by_end = episode.ended and bool(lines) and not lines[-1].text.endswith("\n")
-        for count in range(episode.told + 1, len(lines) + 1 - closed_by_end):
+        for count in range(episode.num_reported + 1, len(lines) + 1 - closed_by_end):
             line = lines[count - 1]
-            tokens, given = line.last_token + 1, episode.num_given
-            yield Step(episode.task, lines[:count], line, tokens, self.max_tokens, num_given=given)
-        episode.told = len(lines)
+            tokens, given = line.last_token + 1, episode.num_prefix_tokens
+            yield Step(episode.task, lines[:count], line, tokens, self.max_tokens, num_prefix_tokens=given)
+        episode.num_reported = len(lines)
         if episode.ended:
             last = lines[-1] if closed_by_end else None
             verdict = _verdict(episode.verdict)
-            budget, given = episode.budget_exhausted, episode.num_given
+            budget, given = episode.budget_exhausted, episode.num_prefix_tokens
             yield Step(episode.task, lines, last, self.num_tokens(slot), self.max_tokens, True, verdict, budget, given)
 
     def num_tokens(self, slot: int) -> int:
         """Tokens of the completion in a slot."""
         return int(self.lengths[slot] - self.prompt_lengths[slot])
 
-    def pending(self, slot: int) -> bytes:
+    def open_line(self, slot: int) -> bytes:
         """Bytes of the line in a slot that is not closed yet."""
         episode = self.episodes[slot]
         assert episode is not None
@@ -217,7 +217,7 @@ class CodeDynamics:
         )
 
     def _unscanned(self, slot: int, episode: Episode) -> Tokens:
-        return self.tokens[slot, episode.num_prompt + episode.scanned : int(self.lengths[slot])]
+        return self.tokens[slot, episode.num_prompt + episode.num_scanned : int(self.lengths[slot])]
 
     def _scan(self, slot: int, episode: Episode) -> None:
         """Read the bytes of new tokens, close lines, see whether the program has ended."""
@@ -240,8 +240,8 @@ class CodeDynamics:
     def _read(self, episode: Episode, pieces: list[bytes]) -> None:
         """Read tokens of which at most the last one holds newlines."""
         if not episode.unfinished:  # the line begins with the first token that has bytes at all
-            episode.first_token = episode.scanned + next((at for at, piece in enumerate(pieces) if piece), 0)
-        episode.scanned += len(pieces)
+            episode.first_token = episode.num_scanned + next((at for at, piece in enumerate(pieces) if piece), 0)
+        episode.num_scanned += len(pieces)
         *closed, rest = b"".join([episode.unfinished, *pieces]).split(b"\n")
         for line in closed:
             self._close(episode, (line + b"\n").decode("utf-8", "replace"))
@@ -249,9 +249,9 @@ class CodeDynamics:
 
     def _close(self, episode: Episode, text: str) -> None:
         """Close a line at the last token that was scanned."""
-        last = episode.scanned - 1
+        last = episode.num_scanned - 1
         kind, episode.lexer = line_kind(text, episode.lexer)
-        given = last < episode.num_given
+        given = last < episode.num_prefix_tokens
         episode.lines.append(Line(len(episode.lines) + 1, text, kind, episode.first_token, last, None, given))
         episode.texts.append(text)
         episode.text += text
@@ -270,7 +270,7 @@ class CodeDynamics:
         asked: list[Episode] = []
         requests: list[ScoreRequest] = []
         for slot, episode in episodes:
-            new = range(episode.scored, len(episode.lines))
+            new = range(episode.num_scored, len(episode.lines))
             wanted = tuple([index for index in new if episode.lines[index].kind is LineKind.CODE])
             if wanted:
                 asked.append(episode)
@@ -281,7 +281,7 @@ class CodeDynamics:
         answers = self.line_scorer.score(requests)
         _check_answers(requests, answers)
         for episode, request, scores in zip(asked, requests, answers, strict=True):
-            episode.scored = len(episode.lines)
+            episode.num_scored = len(episode.lines)
             for index, score in zip(request.indices, scores, strict=True):
                 episode.lines[index] = episode.lines[index]._replace(score=float(score))
 

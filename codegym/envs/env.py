@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from codegym.envs.batch import EpisodeBatch, Observation
-from codegym.envs.config import LineSettings, Settings
+from codegym.envs.config import EnvConfig, LineEnvConfig
 from codegym.envs.infos import Info
 from codegym.envs.state import EpisodeState
 from codegym.render import ansi, rgb_array, save_html
@@ -23,13 +23,13 @@ class CodeEnv(gym.Env[Observation, Any]):
     """What ``TokenEnv`` and ``LineEnv`` have in common: all but the form of an action."""
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}  # noqa: RUF012 - Gymnasium's form
-    settings_type: ClassVar[type[Settings]] = Settings
+    config_type: ClassVar[type[EnvConfig]] = EnvConfig
 
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
         check_render_mode(render_mode)
         self.render_mode = render_mode
-        self.batch = EpisodeBatch(self.settings_type(**settings), 1)
-        self.actions = self.batch.settings.make_actions(self.batch.tokenizer)
+        self.batch = EpisodeBatch(self.config_type(**settings), 1)
+        self.actions = self.batch.config.make_actions(self.batch.tokenizer)
         self.action_space = self.actions.space
         self.observation_space = self.batch.observation_space
 
@@ -60,7 +60,7 @@ class CodeEnv(gym.Env[Observation, Any]):
         """
         dynamics = self.batch.dynamics
         episode = dynamics.episodes[0]
-        if episode is None or self.batch.ledgers[0].last is not None:
+        if episode is None or self.batch.returns[0].last is not None:
             raise ResetNeeded("there is no episode to step: call reset first")
         if not episode.ended and not self.actions.apply(dynamics, action):  # ended: its line scorer has failed before
             return self.batch.observe(0), 0.0, False, False, self.batch.with_mask(0, {})
@@ -186,7 +186,7 @@ class TokenEnv(CodeEnv):
 
     ## Arguments
 
-    All keywords of ``codegym.envs.config.Settings`` (``tasks``, ``path``, ``tokenizer``, ``reward``, ``line_scorer``,
+    All keywords of ``codegym.envs.config.EnvConfig`` (``tasks``, ``path``, ``tokenizer``, ``reward``, ``line_scorer``,
     ``sandbox``, ``limits``, ``max_tokens``, ``max_prompt_tokens``, ``mask``) and ``render_mode``: "ansi" (text with
     colours), "human" (the same, printed), "rgb_array" (for ``RecordVideo``). ``gym.make_vec`` gives ``TokenVectorEnv``.
 
@@ -248,4 +248,4 @@ class LineEnv(CodeEnv):
     * v0: first version.
     """
 
-    settings_type = LineSettings
+    config_type = LineEnvConfig

@@ -43,11 +43,11 @@ class EpisodeState:
     episode: Episode
     verdict: Verdict | None
     """Of a program that has ended; None there where the machine failed."""
-    ledger: EpisodeReturns
+    returns: EpisodeReturns
     rng_state: dict[str, Any]
 
 
-def snapshot(dynamics: CodeDynamics, ledger: EpisodeReturns, slot: int, rng: np.random.Generator) -> EpisodeState:
+def snapshot(dynamics: CodeDynamics, returns: EpisodeReturns, slot: int, rng: np.random.Generator) -> EpisodeState:
     """Copy the episode in a slot; waits for the verdict of a program that has ended."""
     episode = dynamics.episodes[slot]
     if episode is None:
@@ -57,11 +57,11 @@ def snapshot(dynamics: CodeDynamics, ledger: EpisodeReturns, slot: int, rng: np.
         verdict = episode.verdict.result()
     kept = replace(episode, lines=list(episode.lines), texts=list(episode.texts), verdict=None)
     context = dynamics.tokens[slot, : dynamics.lengths[slot]].copy()
-    return EpisodeState(context, kept, verdict, ledger.copy(), copy.deepcopy(dict(rng.bit_generator.state)))
+    return EpisodeState(context, kept, verdict, returns.copy(), copy.deepcopy(dict(rng.bit_generator.state)))
 
 
 def restore(dynamics: CodeDynamics, state: EpisodeState, slot: int, rng: np.random.Generator) -> EpisodeReturns:
-    """Put a copied episode into a slot and return its ledger; ``rng`` goes on from where it was."""
+    """Put a copied episode into a slot and return its returns; ``rng`` goes on from where it was."""
     episode = replace(state.episode, lines=list(state.episode.lines), texts=list(state.episode.texts))
     num_written = len(state.context) - episode.num_prompt
     if episode.num_prompt > dynamics.max_prompt_tokens or num_written > dynamics.max_tokens - (not episode.ended):
@@ -77,4 +77,4 @@ def restore(dynamics: CodeDynamics, state: EpisodeState, slot: int, rng: np.rand
             episode.verdict.set_result(state.verdict)
     dynamics.put(slot, episode, state.context)
     rng.bit_generator.state = copy.deepcopy(state.rng_state)
-    return state.ledger.copy()
+    return state.returns.copy()

@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from codegym.envs.batch import EpisodeBatch, Observation, StepResult
-from codegym.envs.config import LineSettings, Settings
+from codegym.envs.config import EnvConfig, LineEnvConfig
 from codegym.envs.env import RENDER_MODES, check_render_mode
 from codegym.envs.infos import Info, merge_infos
 from codegym.envs.state import EpisodeState
@@ -38,7 +38,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     """
 
     metadata: dict[str, Any]
-    settings_type: ClassVar[type[Settings]] = Settings
+    config_type: ClassVar[type[EnvConfig]] = EnvConfig
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self.metadata = {"render_modes": RENDER_MODES, "render_fps": 10, "autoreset_mode": self.autoreset_mode}
         self.copy = copy
         self.overlap = overlap
-        self.batch = EpisodeBatch(self.settings_type(**settings), num_envs)
-        self.actions = self.batch.settings.make_actions(self.batch.tokenizer)
+        self.batch = EpisodeBatch(self.config_type(**settings), num_envs)
+        self.actions = self.batch.config.make_actions(self.batch.tokenizer)
         self.single_action_space = self.actions.space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.single_observation_space = self.batch.observation_space
@@ -68,8 +68,8 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
         self._done = np.ones(num_envs, np.bool_)  # nothing to step before reset
         self._slots = np.arange(num_envs)
-        self._waiting: list[int] = []
-        self._unsettled: list[int] = []  # slots of a step in which the line scorer failed
+        self._pending: list[int] = []
+        self._unscored: list[int] = []  # slots of a step in which the line scorer failed
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
@@ -96,8 +96,8 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
             info = self.batch.start(slot, self._rngs[slot], {key: self._of_slot(chosen, key, slot) for key in chosen})
             told.append((slot, info))
         self._done[slots] = False
-        self._waiting = [slot for slot in self._waiting if slot not in slots]
-        self._unsettled = [slot for slot in self._unsettled if slot not in slots]
+        self._pending = [slot for slot in self._pending if slot not in slots]
+        self._unscored = [slot for slot in self._unscored if slot not in slots]
         return self._observe(), self._with_masks(merge_infos(told, self.num_envs), slots)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
@@ -144,11 +144,11 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
                     terminations[slot], truncations[slot] = terminated, truncated
                     info = self._end(slot, info, told)
             told.append((slot, info))
-        told += [(slot, {"waiting": True}) for slot in self._waiting]
+        told += [(slot, {"waiting": True}) for slot in self._pending]
         infos = merge_infos(told, self.num_envs)
         return self._observe(), rewards, terminations, truncations, self._with_masks(infos, range(self.num_envs))
 
-    def write(self, slot: int, tokens: Sequence[int]) -> None:
+    def append_chunk(self, slot: int, tokens: Sequence[int]) -> None:
         """Append a chunk of any length to the program in a slot, up to its end, and start judging where it ended.
 
         For policies that write whole completions: ``reset``, ``write`` to each slot, ``outcomes``, ``reset``. Rewards
@@ -161,10 +161,10 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
         episode = self.batch.dynamics.episodes[slot]
         if episode is None or episode.ended:
             raise ResetNeeded(f"no episode to write to in slot {slot}: call reset first")
-        self.batch.dynamics.extend(slot, self.batch.check_tokens(tokens))
+        self.batch.dynamics.append_chunk(slot, self.batch.check_tokens(tokens))
         self.batch.dynamics.close_lines([slot])
 
-    def outcomes(self) -> list[StepResult]:
+    def finish(self) -> list[StepResult]:
         """What was written since the last outcome, slot by slot; waits for verdicts. Slots that ended need a reset.
 
         Raises:
@@ -187,26 +187,26 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
     def _apply(self, actions: Any, resets: Sequence[int]) -> list[int]:
         """Append actions where a program is being written; slots that have something to tell now."""
-        idle = [*resets, *self._waiting, *filter(self.batch.has_ended, self._unsettled)]
+        idle = [*resets, *self._pending, *filter(self.batch.has_ended, self._unscored)]
         slots = np.setdiff1d(self._slots, idle) if idle else None
         events: list[int] = self.actions.apply_all(self.batch.dynamics, actions, slots).tolist()
-        if self._unsettled:
-            events = sorted({*events, *self._unsettled})
+        if self._unscored:
+            events = sorted({*events, *self._unscored})
         if events:
-            self._unsettled = events
+            self._unscored = events
             self.batch.dynamics.close_lines(events)
             self.batch.dynamics.score(events)
-            self._unsettled = []
-        return self._come_in(events) if self.overlap else events
+            self._unscored = []
+        return self._ready_slots(events) if self.overlap else events
 
-    def _come_in(self, events: Sequence[int]) -> list[int]:
+    def _ready_slots(self, events: Sequence[int]) -> list[int]:
         """Those of the slots with something to tell whose verdict is there; the others wait."""
-        candidates = [*self._waiting, *events]
+        candidates = [*self._pending, *events]
         pending = [verdict for slot in candidates if (verdict := self.batch.pending_verdict(slot)) is not None]
         if len(pending) == self.num_envs:  # nobody has anything else to do
             wait(pending, return_when=FIRST_COMPLETED)
-        self._waiting = [slot for slot in candidates if self.batch.pending_verdict(slot) is not None]
-        return [slot for slot in candidates if slot not in self._waiting]
+        self._pending = [slot for slot in candidates if self.batch.pending_verdict(slot) is not None]
+        return [slot for slot in candidates if slot not in self._pending]
 
     def _end(self, slot: int, info: Info, told: list[tuple[int, Info]]) -> Info:
         """What follows the end of an episode; the info of the slot, that of the next episode where it begins now."""
@@ -231,7 +231,7 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
 
     def _with_masks(self, infos: Info, slots: Sequence[int]) -> Info:
         """Add the action masks of ``slots``, where the settings want them."""
-        if self.batch.settings.mask is not None:
+        if self.batch.config.mask is not None:
             infos["action_mask"] = self.batch.action_masks(slots)
             infos["_action_mask"] = np.full(self.num_envs, len(slots) == self.num_envs)
             if len(slots) < self.num_envs:
@@ -249,12 +249,12 @@ class CodeVectorEnv(VectorEnv[Observation, Any, NDArray[Any]]):
     def set_state(self, slot: int, state: EpisodeState) -> None:
         """Let a slot go on from a state, of this environment or of another one with the same tokenizer and sizes."""
         self.batch.set_state(slot, state, self._rngs[slot])
-        has_told_its_end = state.ledger.last is not None
+        has_told_its_end = state.returns.last is not None
         self._done[slot] = has_told_its_end
-        self._waiting = [other for other in self._waiting if other != slot]
-        self._unsettled = [other for other in self._unsettled if other != slot]
+        self._pending = [other for other in self._pending if other != slot]
+        self._unscored = [other for other in self._unscored if other != slot]
         if state.episode.ended and not has_told_its_end:
-            self._unsettled.append(slot)
+            self._unscored.append(slot)
 
     def render(self) -> tuple[Any, ...] | None:
         """Show the program of each slot in the form that ``render_mode`` names."""
@@ -287,4 +287,4 @@ class TokenVectorEnv(CodeVectorEnv):
 class LineVectorEnv(CodeVectorEnv):
     """``LineEnv``, many at once, with the keywords of both."""
 
-    settings_type = LineSettings
+    config_type = LineEnvConfig

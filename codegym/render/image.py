@@ -76,7 +76,7 @@ def _program(canvas: Canvas, view: View, width: int, top: int, bottom: int) -> N
 
 
 def _row(canvas: Canvas, row: Row, width: int, y: int) -> None:
-    colour = DIM if row.neutral else mix(BRIGHT, EARNS if row.level > 0 else LOSES, abs(row.level))
+    colour = DIM if row.neutral else mix(BRIGHT, EARNS if row.intensity > 0 else LOSES, abs(row.intensity))
     if row.failed:
         canvas.rectangle(0, y, width, ROW, mix(PANEL, LOSES, 0.16))
         canvas.rectangle(0, y, 5, ROW, LOSES)
@@ -99,7 +99,7 @@ def _footer(canvas: Canvas, view: View, width: int, top: int) -> None:
     bad = not view.valid or (verdict is not None and not verdict.passed)
     colour = LOSES if bad else EARNS if verdict is not None else BRIGHT
     cells = (width - 2 * PAD) // cell_width(SMALL)
-    x = canvas.text(PAD, top + 16, visible(view.headline, (width - 2 * PAD) // cell_width(CODE)), colour, CODE)
+    x = canvas.text(PAD, top + 16, visible(view.summary, (width - 2 * PAD) // cell_width(CODE)), colour, CODE)
     if verdict is not None:
         x = canvas.text(x + 18, top + 17, f"{verdict.passed_checks}/{verdict.total_checks} checks", BRIGHT, SMALL)
         _checks(canvas, verdict.checks, x + 18, top + 19, width - PAD)

@@ -73,7 +73,7 @@ def _rule() -> Text:
 
 
 def _code(row: Row) -> Text:
-    style = "dim" if row.neutral else _strength_style(row.strength)
+    style = "dim" if row.neutral else _intensity_style(row.intensity_step)
     reward = "" if row.neutral or row.kind is None else signed(row.reward)
     score = "" if row.score is None else short(row.score)
     text = Text().append(FAILED_MARK, LOSES[-1]) if row.failed else Text(" ")
@@ -90,18 +90,18 @@ def _code(row: Row) -> Text:
 def _result(view: View) -> Iterator[Text]:
     verdict = view.verdict
     if verdict is None:
-        yield Text(view.headline, "dim" if view.valid else f"bold {LOSES[-1]}")
+        yield Text(view.summary, "dim" if view.valid else f"bold {LOSES[-1]}")
     else:
-        yield _checks(view.headline, verdict)
+        yield _checks(view.summary, verdict)
     if view.error:
         yield Text(visible(view.error, WIDTH), LOSES[-1])
     if view.terms:
         yield _terms(view)
 
 
-def _checks(headline: str, verdict: Verdict) -> Text:
+def _checks(summary: str, verdict: Verdict) -> Text:
     style = EARNS[-1] if verdict.passed else LOSES[-1]
-    text = Text().append(headline, f"bold {style}")
+    text = Text().append(summary, f"bold {style}")
     text.append(f"  {verdict.passed_checks}/{verdict.total_checks} checks  ")
     room = WIDTH - text.cell_len
     for status in verdict.checks[: room - 1]:
@@ -125,8 +125,8 @@ def _budget(view: View) -> Text:
     return Text("━" * full).append("━" * (room - full), "dim").append(f"  {count}", "dim")
 
 
-def _strength_style(strength: int) -> str:
-    return EARNS[strength] if strength >= 0 else LOSES[-strength]
+def _intensity_style(intensity_step: int) -> str:
+    return EARNS[intensity_step] if intensity_step >= 0 else LOSES[-intensity_step]
 
 
 def _sign_style(reward: float) -> str:

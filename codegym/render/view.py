@@ -25,7 +25,7 @@ class View(NamedTuple):
     task: Task
     lines: tuple[Line, ...]
     """The closed lines."""
-    pending: str
+    open_line: str
     """Text of the line that is not closed yet."""
     line_rewards: tuple[float, ...]
     """The reward that fell on each of ``lines``."""
@@ -41,7 +41,7 @@ class View(NamedTuple):
     ended: bool
 
     @property
-    def headline(self) -> str:
+    def summary(self) -> str:
         """How the episode stands, in a few words."""
         if self.verdict is not None:
             return self.verdict.status.replace("_", " ")
@@ -72,7 +72,7 @@ class Row(NamedTuple):
     """Safe to show, without its newline."""
     kind: LineKind | None
     """None for the line that is not closed yet."""
-    given: bool = False
+    from_prefix: bool = False
     """Part of the prefix the episode started with."""
     failed: bool = False
     """The verdict's error was raised here."""
@@ -84,17 +84,17 @@ class Row(NamedTuple):
     @property
     def neutral(self) -> bool:
         """Whether the line can earn nothing: blank, comment, given ... and did earn nothing."""
-        return self.reward == 0 and (self.given or self.kind not in (LineKind.CODE, None))
+        return self.reward == 0 and (self.from_prefix or self.kind not in (LineKind.CODE, None))
 
     @property
-    def level(self) -> float:
+    def intensity(self) -> float:
         """Strength of the colour, -1 to 1: the root of ``share``, so that one large reward does not hide the others."""
         return math.copysign(math.sqrt(abs(self.share)), self.share)
 
     @property
-    def strength(self) -> int:
+    def intensity_step(self) -> int:
         """``level`` in whole steps from -4 to 4, 0 only for a reward of 0."""
-        return int(math.copysign(math.ceil(4 * abs(self.level)), self.level))
+        return int(math.copysign(math.ceil(4 * abs(self.intensity)), self.intensity))
 
 
 def rows(view: View, width: int, last: int | None = None, ascii_only: bool = False) -> list[Row]:
@@ -112,18 +112,18 @@ def rows(view: View, width: int, last: int | None = None, ascii_only: bool = Fal
         for line, reward in zip(view.lines[first:], view.line_rewards[first:], strict=True)
     ]
     if num_rows(view) > len(view.lines):
-        shown.append(Row(len(view.lines) + 1, visible(view.pending, width, ascii_only), None))
+        shown.append(Row(len(view.lines) + 1, visible(view.open_line, width, ascii_only), None))
     return shown
 
 
 def num_rows(view: View) -> int:
     """Closed lines, and the one that is being written."""
-    return len(view.lines) + (bool(view.pending) or not view.ended)
+    return len(view.lines) + (bool(view.open_line) or not view.ended)
 
 
 def _row(view: View, line: Line, reward: float, largest: float, text: str) -> Row:
     failed = view.verdict is not None and view.verdict.error is not None and view.verdict.error.line == line.number
-    return Row(line.number, text, line.kind, line.given, failed, line.score, reward, _share(reward, largest))
+    return Row(line.number, text, line.kind, line.from_prefix, failed, line.score, reward, _share(reward, largest))
 
 
 def _share(reward: float, largest: float) -> float:

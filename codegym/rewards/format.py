@@ -26,7 +26,7 @@ def length_penalty(*, free_tokens: int = 0) -> Term:
 
     def credit(last: Step) -> NDArray[np.float64]:
         cost = np.zeros(last.num_tokens)
-        cost[last.num_given + free_tokens :] = -1 / last.max_tokens
+        cost[last.num_prefix_tokens + free_tokens :] = -1 / last.max_tokens
         return cost
 
     return at_end("length_penalty", credit, ScoresNeeded.NEVER, -1.0, 0.0)

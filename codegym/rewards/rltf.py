@@ -56,7 +56,7 @@ def rltf_fine(*, weight: float = 0.3, scale: str = "code") -> Term:
 
     def credit(last: Step) -> NDArray[np.float64]:
         span = error_span(last).astype(np.float64)
-        num_written = last.num_tokens - last.num_given
+        num_written = last.num_tokens - last.num_prefix_tokens
         return -weight * span * (num_written / max(span.sum(), 1.0) if scale == "paper" else 1.0)
 
     return at_end("rltf_fine", credit, ScoresNeeded.NEVER, -math.inf, 0.0)

@@ -34,9 +34,9 @@ def vppo(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 1.0) ->
             if line.score is None or line.kind is not LineKind.CODE:
                 continue
             if line.score < threshold:
-                amounts[line.number] = 0.0 if line.given else -penalty
+                amounts[line.number] = 0.0 if line.from_prefix else -penalty
                 break
-            amounts[line.number] = 0.0 if line.given else share
+            amounts[line.number] = 0.0 if line.from_prefix else share
         return credit_lines(last, amounts)
 
     return at_end("vppo", credit, low=-penalty, high=scale)

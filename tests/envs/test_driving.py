@@ -10,7 +10,7 @@ from helpers.make_steps import VERDICTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegym.envs.config import Settings
+from codegym.envs.config import EnvConfig
 from codegym.envs.env import LineEnv, TokenEnv
 from codegym.envs.vector import TokenVectorEnv
 from codegym.errors import SandboxError
@@ -48,7 +48,7 @@ def by_token(tokens, prefix=(), **keywords):
     for token in tokens:
         if told.add(*env.step(token)[1:]):
             break
-    told.last = env.batch.ledgers[0].last
+    told.last = env.batch.returns[0].last
     return told
 
 
@@ -65,7 +65,7 @@ def by_line(tokens, prefix=(), padded=True, **keywords):
             action = action + [len(notable) - 2] * (ROOM - len(action))
         if told.add(*env.step(np.array(action))[1:]):
             break
-    told.last = env.batch.ledgers[0].last
+    told.last = env.batch.returns[0].last
     return told
 
 
@@ -73,10 +73,10 @@ def at_once(tokens, prefix=(), **keywords):
     """The whole completion as one chunk, as a trainer of sequences does it."""
     env, told = TokenVectorEnv(1, **keywords), Told()
     env.reset(seed=0, options={"prefix": prefix})
-    env.write(0, tokens)
-    (outcome,) = env.outcomes()
+    env.append_chunk(0, tokens)
+    (outcome,) = env.finish()
     assert told.add(*outcome)
-    told.last = env.batch.ledgers[0].last
+    told.last = env.batch.returns[0].last
     return told
 
 
@@ -87,7 +87,7 @@ def as_text(texts, prefix="", **keywords):
     for text in [*texts, ""]:
         if told.add(*env.step(text)[1:]):
             break
-    told.last = env.batch.ledgers[0].last
+    told.last = env.batch.returns[0].last
     return told
 
 
@@ -237,7 +237,7 @@ def test_every_way_of_driving_earns_the_same_and_stream_is_credit(program, verdi
         by_line(tokens, prefix, padded=False, **keywords),
         at_once(tokens, prefix, **keywords),
     )
-    assert_stream_is_credit(tokenwise, Settings(**keywords).make_reward())
+    assert_stream_is_credit(tokenwise, EnvConfig(**keywords).make_reward())
     if verdict is None:
         assert not tokenwise.info["reward_valid"]
 
@@ -281,7 +281,7 @@ def test_stream_of_every_term_is_its_credit(term, program, verdict):
     tokens, prefix, max_tokens = program
     keywords = small("Token", tokenizer=AWKWARD, tasks=AWKWARD_TASKS, max_prompt_tokens=4, line_scorer="fake")
     keywords |= {"reward": term, "sandbox": judge_that_says(verdict), "max_tokens": max_tokens}
-    reward = Settings(**keywords).make_reward()
+    reward = EnvConfig(**keywords).make_reward()
     told = by_token(tokens, prefix, **keywords)
     assert_stream_is_credit(told, reward)
     if verdict is not None:
@@ -300,11 +300,11 @@ def test_a_prefix_earns_nothing_and_is_part_of_the_program(program, verdict):
     assert (
         judge.programs == [told.text] == ["\n".join(line.decode("utf-8", "replace") for line in written.split(b"\n"))]
     )
-    given_lines = [line for line in told.last.lines if line.given]
+    given_lines = [line for line in told.last.lines if line.from_prefix]
     assert len(given_lines) == b"".join(AWKWARD.token_bytes[token] for token in prefix).count(b"\n")
     closed = max((line.last_token + 1 for line in given_lines), default=0)
     assert not told.info["credit"][:closed].any()
-    assert told.lines == tuple(line.text for line in told.last.lines if not line.given)
+    assert told.lines == tuple(line.text for line in told.last.lines if not line.from_prefix)
 
 
 # --- whole programs in one call -------------------------------------------------------------------------------------
@@ -324,8 +324,8 @@ def test_many_programs_at_once_ask_the_scorer_once_and_earn_what_they_earn_alone
     env = TokenVectorEnv(3, **keywords)
     env.reset(seed=0)
     for slot, tokens in enumerate(completions):
-        env.write(slot, tokens)
-    outcomes = env.outcomes()
+        env.append_chunk(slot, tokens)
+    outcomes = env.finish()
     assert calls == [2]  # one call, for the two that have lines
     assert [outcome.reward for outcome in outcomes] == [1.5, 1.0, 0.0]
     for tokens, outcome in zip(completions, outcomes, strict=True):

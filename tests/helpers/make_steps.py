@@ -47,12 +47,12 @@ def make_lines(*pairs, given=0, tokens=None, kinds=None):
 def end(lines, verdict, *, budget_exhausted=False, max_tokens=MAX_TOKENS, task=TASK):
     """The last step of an episode: an end-of-sequence token follows the lines, unless the budget was full."""
     num_tokens = (lines[-1].last_token + 1 if lines else 0) + (not budget_exhausted or not lines)
-    open_line = lines[-1] if lines and not lines[-1].text.endswith("\n") and not lines[-1].given else None
+    open_line = lines[-1] if lines and not lines[-1].text.endswith("\n") and not lines[-1].from_prefix else None
     return Step(task, lines, open_line, num_tokens, max_tokens, True, verdict, budget_exhausted, given_tokens(lines))
 
 
 def given_tokens(lines):
-    return max((line.last_token + 1 for line in lines if line.given), default=0)
+    return max((line.last_token + 1 for line in lines if line.from_prefix), default=0)
 
 
 def make_last(*pairs, verdict=None, valid=True, budget_exhausted=False, **options):
@@ -64,7 +64,7 @@ def make_last(*pairs, verdict=None, valid=True, budget_exhausted=False, **option
 def make_step(*pairs, **options):
     """The step that closed the last of these lines."""
     lines = make_lines(*pairs, **options)
-    return Step(TASK, lines, lines[-1], lines[-1].last_token + 1, MAX_TOKENS, num_given=given_tokens(lines))
+    return Step(TASK, lines, lines[-1], lines[-1].last_token + 1, MAX_TOKENS, num_prefix_tokens=given_tokens(lines))
 
 
 # --- random ones ------------------------------------------------------------------------------------------------

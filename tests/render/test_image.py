@@ -68,9 +68,9 @@ def test_the_end_of_a_long_program_is_shown_in_bounded_time() -> None:
     program = program_of(*["x\n"] * 5000)
     rgb_array(make_view(program))
     start = time.process_time()
-    image = rgb_array(make_view(program, ended=False, pending="y"))
+    image = rgb_array(make_view(program, ended=False, open_line="y"))
     assert time.process_time() - start < 1
-    other = rgb_array(make_view(program, ended=False, pending="z"))
+    other = rgb_array(make_view(program, ended=False, open_line="z"))
     assert not np.array_equal(image, other)
 
 

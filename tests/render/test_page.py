@@ -69,7 +69,7 @@ def test_the_page_stands_alone_and_is_small() -> None:
 
 def test_hostile_text_is_escaped() -> None:
     task = Task(HOSTILE, HOSTILE, make_view().task.checks)
-    source = html(make_view(program_of(HOSTILE), task=task, pending=HOSTILE, terms={HOSTILE: 1.0}, ended=False))
+    source = html(make_view(program_of(HOSTILE), task=task, open_line=HOSTILE, terms={HOSTILE: 1.0}, ended=False))
     page = Page(source)
     assert "script" not in page.tags
     assert page.text.count("</td><script>alert(1)</script>{{ 7 * 7 }}") == 6  # title, head, prompt, two lines, a term

@@ -50,7 +50,7 @@ def test_colours_differ_by_sign() -> None:
 
 
 def test_how_an_episode_stands() -> None:
-    writing = plain(ansi(make_view(ended=False, pending="if x")))
+    writing = plain(ansi(make_view(ended=False, open_line="if x")))
     assert "   4                   if x▏\n" in writing
     assert "\nwriting\n" in writing
     assert "the machine failed" in ansi(make_view(valid=False))
@@ -82,7 +82,7 @@ def test_many_checks_and_terms_stay_in_their_lines() -> None:
 
 def test_nothing_hostile_reaches_the_terminal() -> None:
     task = Task(HOSTILE, HOSTILE, make_view().task.checks)
-    view = make_view(program_of(HOSTILE + "\r\n"), pending=HOSTILE, task=task, terms={HOSTILE: 1.0}, ended=False)
+    view = make_view(program_of(HOSTILE + "\r\n"), open_line=HOSTILE, task=task, terms={HOSTILE: 1.0}, ended=False)
     shown = plain(ansi(view))
     assert shown.replace("\n", "").isprintable()
     assert r"\x1b[31m\x00\ud800\u202e" in shown

@@ -15,19 +15,19 @@ from codegym.syntax.lines import LineKind
 def test_rows_of_a_program() -> None:
     first, comment, last = rows(make_view(verdict=FAILED), 80)
     assert (first.text, first.share, first.neutral, first.failed) == ("n = int(input())", 0.5, False, False)
-    assert (comment.neutral, comment.strength) == (True, 0)
-    assert (last.share, last.strength, last.failed) == (-1.0, -4, True)
+    assert (comment.neutral, comment.intensity_step) == (True, 0)
+    assert (last.share, last.intensity_step, last.failed) == (-1.0, -4, True)
 
 
 def test_the_line_that_is_being_written_is_a_row_even_where_it_is_empty() -> None:
     assert [row.number for row in rows(make_view(ended=False), 80)] == [1, 2, 3, 4]
-    assert rows(make_view(ended=False, pending="if"), 80)[-1].text == "if"
+    assert rows(make_view(ended=False, open_line="if"), 80)[-1].text == "if"
     assert len(rows(make_view(ended=True), 80)) == 3
 
 
 def test_given_lines_are_neutral() -> None:
     view = make_view(program_of("a\n", reward=0.0))
-    (row,) = rows(view._replace(lines=(view.lines[0]._replace(given=True),)), 80)
+    (row,) = rows(view._replace(lines=(view.lines[0]._replace(from_prefix=True),)), 80)
     assert row.neutral
 
 
@@ -39,13 +39,13 @@ def test_a_comment_that_earned_something_is_not_shown_as_neutral() -> None:
 def test_a_large_reward_does_not_hide_a_small_one() -> None:
     small, large = rows(make_view([*program_of("a\n", reward=0.01), *program_of("b\n", reward=1.0)]), 80)
     # level is the root of 0.01
-    assert (small.share, round(small.level, 9), small.strength, large.strength) == (0.01, 0.1, 1, 4)
+    assert (small.share, round(small.intensity, 9), small.intensity_step, large.intensity_step) == (0.01, 0.1, 1, 4)
 
 
 @pytest.mark.parametrize(("reward", "strength"), [(float("inf"), 4), (float("-inf"), -4), (float("nan"), 0)])
 def test_rewards_that_are_not_finite(reward: float, strength: int) -> None:
     other, strange = rows(make_view([*program_of("a\n"), *program_of("b\n", reward=reward)]), 80)
-    assert (other.strength, strange.strength) == (4, strength)
+    assert (other.intensity_step, strange.intensity_step) == (4, strength)
 
 
 def test_one_reward_for_every_line_or_an_error() -> None:
@@ -54,9 +54,9 @@ def test_one_reward_for_every_line_or_an_error() -> None:
 
 
 def test_headlines() -> None:
-    headlines = [make_view(ended=False).headline, make_view().headline, make_view(verdict=FAILED).headline]
-    assert headlines == ["writing", "not judged yet", "runtime error"]
-    assert "does not count" in make_view(valid=False).headline
+    summaries = [make_view(ended=False).summary, make_view().summary, make_view(verdict=FAILED).summary]
+    assert summaries == ["writing", "not judged yet", "runtime error"]
+    assert "does not count" in make_view(valid=False).summary
 
 
 def test_hostile_text_becomes_visible() -> None:

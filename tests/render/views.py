@@ -51,7 +51,7 @@ def views(draw) -> View:
     return make_view(
         program,
         task=Task(draw(texts), draw(texts), TASK.checks),
-        pending=draw(texts),
+        open_line=draw(texts),
         total=draw(numbers),
         terms=draw(st.dictionaries(texts, numbers, max_size=4)),
         verdict=draw(st.none() | st.just(Verdict(checks[0], checks, error))),

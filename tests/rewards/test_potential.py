@@ -44,14 +44,14 @@ def test_score_of_a_line_closed_by_the_end_does_not_matter():
 
 @given(last=episodes(VERDICTS), start=st.floats(-1, 1))
 def test_undiscounted_total_is_minus_the_first_potential(last, start):
-    given_scores = [line.score for line in last.lines if line.given and line.score is not None]
+    given_scores = [line.score for line in last.lines if line.from_prefix and line.score is not None]
     total = parse_reward(f"potential(initial_score={start})").credit(last).sum()
     assert math.isclose(total, -(given_scores[-1] if given_scores else start), abs_tol=1e-9)
 
 
 @given(last=episodes(VERDICTS), start=st.floats(-1, 1), gamma=st.floats(0, 1))
 def test_discounted_return_is_minus_the_first_potential(last, start, gamma):
-    given_scores = [line.score for line in last.lines if line.given and line.score is not None]
+    given_scores = [line.score for line in last.lines if line.from_prefix and line.score is not None]
     reward = parse_reward(f"potential(initial_score={start}, gamma={gamma})")
     paid = sum(gamma**time * sum(reward.stream(step).values()) for time, step in enumerate(iter_steps(last)))
     assert math.isclose(paid, -(given_scores[-1] if given_scores else start), abs_tol=1e-9)

@@ -201,7 +201,7 @@ def test_min_form_weighs_by_softmax():
 
 @given(last=episodes(VERDICTS))
 def test_min_form_lies_between_the_minimum_and_the_mean(last):
-    scores = [line.score for line in last.lines if line.score is not None and not line.given] or [0.0]
+    scores = [line.score for line in last.lines if line.score is not None and not line.from_prefix] or [0.0]
     assert min(scores) - 1e-9 <= parse_reward("pure").credit(last).sum() <= sum(scores) / len(scores) + 1e-9
 
 
@@ -240,6 +240,6 @@ def test_line_of_a_neutral_kind_earns_nothing(kind, text):
 
 @given(last=episodes(VERDICTS))
 def test_process_pays_what_the_scores_sum_to(last):
-    scores = [line.score for line in last.lines if line.score is not None and not line.given]
+    scores = [line.score for line in last.lines if line.score is not None and not line.from_prefix]
     paid = [parse_reward("process").stream(step)["process"] for step in iter_steps(last)]
     assert math.isclose(sum(paid), sum(scores), abs_tol=1e-9)

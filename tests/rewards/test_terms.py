@@ -75,7 +75,7 @@ def test_total_is_within_bounds(last):
 @MANY
 @given(last=episodes())
 def test_tokens_of_given_lines_earn_nothing(last):
-    first = max((line.last_token + 1 for line in last.lines if line.given), default=0)
+    first = max((line.last_token + 1 for line in last.lines if line.from_prefix), default=0)
     for text, reward in REWARDS_MADE.items():
         assert not reward.credit(last)[:first].any(), text
 

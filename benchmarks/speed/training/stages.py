@@ -28,8 +28,8 @@ sampling policy are recorded while it samples). Rest: advantages, logs, checkpoi
 PLACES: tuple[tuple[Any, str, str], ...] = (
     (rollout, "generate", "generation"),
     (CodeVectorEnv, "reset", "tasks"),
-    (CodeVectorEnv, "write", "environment"),
-    (CodeVectorEnv, "outcomes", "environment"),
+    (CodeVectorEnv, "append_chunk", "environment"),
+    (CodeVectorEnv, "finish", "environment"),
     (ProcessRewardModel, "score", "scoring"),
     (ppo, "predict_values", "scoring"),
     (Run, "reference_log_probs", "scoring"),

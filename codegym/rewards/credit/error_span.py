@@ -57,7 +57,7 @@ def error_span(last: Step) -> NDArray[np.bool_]:
         number = last.verdict.error.line
         numbered = zip(last.lines, source_lines(last.lines), strict=True)
         span = token_mask((line for line, numbers in numbered if number in numbers), last.num_tokens)
-    span[: last.num_given] = False
+    span[: last.num_prefix_tokens] = False
     return span
 
 

@@ -24,7 +24,7 @@ def token_mask(lines: Iterable[Line], num_tokens: int) -> NDArray[np.bool_]:
 
 def policy_lines(step: Step) -> tuple[Line, ...]:
     """The lines that were closed by the policy."""
-    return tuple(line for line in step.lines if not line.given)
+    return tuple(line for line in step.lines if not line.from_prefix)
 
 
 def policy_code_lines(step: Step) -> tuple[Line, ...]:
@@ -34,7 +34,7 @@ def policy_code_lines(step: Step) -> tuple[Line, ...]:
 
 def is_rewardable(line: Line) -> bool:
     """Whether a line may earn by its score: it has one, is not neutral and was not given."""
-    return line.score is not None and line.kind is LineKind.CODE and not line.given
+    return line.score is not None and line.kind is LineKind.CODE and not line.from_prefix
 
 
 def credit_lines(last: Step, amounts: Mapping[int, float]) -> NDArray[np.float64]:
