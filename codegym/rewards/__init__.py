@@ -1,4 +1,4 @@
-"""Rewards: weighted sums of named terms, pure functions of what happened (``codegym.step``)."""
+"""Rewards are weighted sums of named terms, each a pure function of the steps of an episode (``codegym.step``)."""
 
 from codegym.rewards.base import Reward, ScoresNeeded, Term, at_end, from_verdict, per_step
 from codegym.rewards.credit.executed import executed_mask

@@ -1,9 +1,9 @@
-"""Terms and their weighted sum: pure arithmetic on facts, in two views that have the same total.
+"""Terms and their weighted sum: pure arithmetic on ``Step``s, in two views with the same total.
 
-*Streaming* is what is paid at a step, from what is known then. *Credit* is known at the end: a vector over the
-tokens of the completion, each part on the token that earned it. For every term, the stream summed over the steps of
-an episode equals the sum of its credit. Lines that were given by a prefix earn nothing, and the end of a program
-that could not be judged pays nothing.
+The *stream* is what is paid at a step, computed from what is known then. The *credit* is known at the end: a vector
+over the tokens of the completion, with each amount on the token that earned it. For every term the stream, summed over
+the steps of an episode, equals the sum of the credit. Lines of a prefix earn 0, and so does the end of a program that
+could not be judged.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from codegym.step import Step, iter_steps
 
 
 class ScoresNeeded(IntEnum):
-    """When line scores must be there; the larger is the stricter."""
+    """When a term needs line scores; a larger value is stricter."""
 
     NEVER = 0
     AT_END = 1
-    """In the last step, for all lines."""
+    """All scores are needed in the last step."""
     PER_LINE = 2
-    """In the step that closes the line."""
+    """The score is needed in the step that closes the line."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Term:
 
     name: str
     stream: Callable[[Step], float]
-    """What is paid at a step; called once for every step of an episode, in order."""
+    """Function of a step: the amount paid then. It is called once for every step of an episode, in order."""
     credit: Callable[[Step], NDArray[np.float64]]
-    """From the last step: what each token of the completion earned, [num_tokens]."""
+    """Function of the last step: the amount that each token of the completion earned, float64 [num_tokens]."""
     scores: ScoresNeeded = ScoresNeeded.NEVER
     low: float = -math.inf
-    """No episode earns less than this in total."""
+    """Lower bound of the total of an episode."""
     high: float = math.inf
-    """No episode earns more than this in total."""
+    """Upper bound of the total of an episode."""
     needs_scorer: bool = True
-    """Whether a term that reads scores makes no sense without a line scorer."""
+    """Whether a term that reads scores requires a line scorer."""
     only_at_end: bool = False
-    """Pays nothing before the program has ended, so that it need not be asked."""
+    """Whether the stream is 0 before the end of the program, so that it need not be called."""
 
 
 @dataclass(frozen=True)
@@ -57,47 +57,48 @@ class Reward:
     """A weighted sum of terms.
 
     Raises:
-        ValueError: no terms, two of one name, or a weight that is not a finite number.
+        ValueError: There is no term, two have one name, or a weight is not a finite number.
     """
 
     terms: tuple[tuple[Term, float], ...]
+    """Terms with their weights."""
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise ValueError("a reward wants at least one term")
+            raise ValueError("a reward without terms: got none; expected at least one term")
         names = [term.name for term, _ in self.terms]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"the term {twice[0]!r} stands there twice: give it once, with one weight")
+            raise ValueError(f"a term is there twice: got {twice[0]!r}; expected it once, with one weight")
         for term, weight in self.terms:
             if not is_finite(weight):
-                raise ValueError(f"the weight of {term.name!r} is {weight!r}, wanted a finite number")
+                raise ValueError(f"wrong weight of {term.name!r}: got {weight!r}; expected a finite number")
 
     @cached_property
     def _nothing_before_end(self) -> dict[str, float] | None:
-        """What is paid at the lines of a program where all terms pay at its end."""
+        """Amounts before the end of a program if all terms pay at its end."""
         only_at_end = all(term.only_at_end for term, _ in self.terms)
         return {term.name: 0.0 for term, _ in self.terms} if only_at_end else None
 
     @property
     def scores(self) -> ScoresNeeded:
-        """When line scores must be there: the strictest that a term asks for."""
+        """When the reward needs line scores: the strictest need of a term."""
         return max(term.scores for term, _ in self.terms)
 
     @property
     def low(self) -> float:
-        """No episode earns less than this in total."""
+        """Lower bound of the total of an episode."""
         return sum(_scaled(weight, term.low if weight > 0 else term.high) for term, weight in self.terms)
 
     @property
     def high(self) -> float:
-        """No episode earns more than this in total."""
+        """Upper bound of the total of an episode."""
         return sum(_scaled(weight, term.high if weight > 0 else term.low) for term, weight in self.terms)
 
     def stream(self, step: Step) -> dict[str, float]:
-        """What each term, times its weight, pays at this step; the reward is their sum.
+        """Return what each term pays at this ``step``, times its weight. The reward is their sum.
 
         Raises:
-            ValueError: a term is not a finite number here.
+            ValueError: A term pays something that is not a finite number.
         """
         if not step.ended and (nothing := self._nothing_before_end) is not None:
             return nothing.copy()
@@ -105,12 +106,17 @@ class Reward:
         for name, value in paid.items():
             if not math.isfinite(value):
                 raise ValueError(
-                    f"the term {name!r} pays {value} for task {step.task.task_id!r}: wanted a finite number"
+                    f"wrong amount of the term {name!r} for task {step.task.task_id!r}: got {value}; expected a finite "
+                    "number"
                 )
         return paid
 
     def credit(self, last: Step) -> NDArray[np.float64]:
-        """What each token of the completion earned, [num_tokens], from the last step of an episode."""
+        """Return what each token of the completion earned, float64 [num_tokens].
+
+        Args:
+            last: The last step of an episode.
+        """
         total = np.zeros(last.num_tokens)
         for term, weight in self.terms:
             total += weight * term.credit(last)
@@ -124,9 +130,15 @@ def per_step(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Term:
-    """A term whose credit is its stream: what a line was paid goes to the token that closed it, the rest to the last.
+    """Make a term whose credit is its stream, each amount on the last token of its step.
 
-    ``stream`` is not asked about the end of a program that could not be judged.
+    Args:
+        name: Name of the term, the key of its amount in logs.
+        stream: Function of a step that returns the amount. It is not called for the end of a program that could not be
+            judged.
+        scores: When the term needs line scores.
+        low: Lower bound of the total of an episode.
+        high: Upper bound of the total of an episode.
     """
 
     def valid_stream(step: Step) -> float:
@@ -142,7 +154,14 @@ def per_step(
 
 
 def from_verdict(name: str, value: Callable[[Verdict], float], low: float, high: float) -> Term:
-    """A term that reads nothing but the verdict and goes to the last token."""
+    """Make a term that reads only the verdict and is paid on the last token.
+
+    Args:
+        name: Name of the term, the key of its amount in logs.
+        value: Function of a verdict that returns the amount.
+        low: Lower bound of the total of an episode.
+        high: Upper bound of the total of an episode.
+    """
 
     def stream(step: Step) -> float:
         return 0.0 if step.verdict is None else value(step.verdict)
@@ -162,9 +181,15 @@ def at_end(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Term:
-    """A term that is known only at the end (it reads the outcome or the final length) and is paid as a whole there.
+    """Make a term that is known only at the end, because it reads the outcome or the final length, and is paid there.
 
-    ``credit`` is asked about the last step of programs that were judged, and about nothing else.
+    Args:
+        name: Name of the term, the key of its amount in logs.
+        credit: Function of the last step that returns what each token earned, float64 [num_tokens]. It is called only
+            for programs that were judged.
+        scores: When the term needs line scores.
+        low: Lower bound of the total of an episode.
+        high: Upper bound of the total of an episode.
     """
 
     def judged_credit(last: Step) -> NDArray[np.float64]:
@@ -177,4 +202,4 @@ def at_end(
 
 
 def _scaled(weight: float, bound: float) -> float:
-    return weight * bound if weight else 0.0  # where nothing counts, an infinite bound does not either
+    return weight * bound if weight else 0.0  # 0 times an infinite bound is 0 here

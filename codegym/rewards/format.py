@@ -1,4 +1,4 @@
-"""Terms about the form of the program: length, number of lines, whether it compiles and whether it ends."""
+"""Format terms: penalties for length, number of lines, syntax errors and a missing end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from codegym.step import Step
 
 
 def length_penalty(*, free_tokens: int = 0) -> Term:
-    """Take 1 / max_tokens for each token that the policy wrote beyond the first ``free_tokens``; in [-1, 0].
+    """Charge the policy for its tokens.
 
-    Paid at the end; each token bears its own part. With a positive weight this is a cost.
+    Formula: -1 / max_tokens for each token that the policy wrote beyond the first ``free_tokens``. It is paid at the
+    end, and each token bears its own part.
+
+    Range: [-1, 0]. The term is negative already, so its weight should be positive.
+
+    Source: length penalties are common practice; this linear form is ours.
+
+    Known hacks: with a large weight the shortest program wins, which is the empty one.
+
+    Args:
+        free_tokens: Number of tokens that cost nothing, 0 or more.
 
     Raises:
         ValueError: ``free_tokens`` is not a whole number, 0 or more.
@@ -33,7 +43,18 @@ def length_penalty(*, free_tokens: int = 0) -> Term:
 
 
 def line_limit(*, max_lines: int = 100) -> Term:
-    """Take 1 for each line that the policy closes beyond ``max_lines`` lines, neutral ones counted; 0 at most.
+    """Charge the policy for each line beyond a limit.
+
+    Formula: -1 for each line that the policy closes beyond ``max_lines``, neutral lines included; paid line by line.
+
+    Range: at most 0.
+
+    Source: ours, against policies that write lines without end.
+
+    Known hacks: statements joined by semicolons count as one line.
+
+    Args:
+        max_lines: Number of lines that cost nothing, 0 or more.
 
     Raises:
         ValueError: ``max_lines`` is not a whole number, 0 or more.
@@ -47,12 +68,30 @@ def line_limit(*, max_lines: int = 100) -> Term:
 
 
 def syntax_penalty() -> Term:
-    """-1 for a program that does not compile, else 0; on the last token."""
+    """Charge 1 for a program that does not compile.
+
+    Formula: -1 for a syntax error, 0 otherwise; on the last token.
+
+    Range: [-1, 0]. The term is negative already, so its weight should be positive.
+
+    Source: the compile-error class of CodeRL (arXiv 2207.01780) as a term of its own.
+
+    Known hacks: an empty completion compiles.
+    """
     return from_verdict("syntax_penalty", lambda verdict: -float(verdict.status is Status.SYNTAX_ERROR), -1.0, 0.0)
 
 
 def missing_eos() -> Term:
-    """-1 for a program that its token budget ended, else 0; on the last token."""
+    """Charge 1 for a program that fills its token budget without an end-of-sequence token.
+
+    Formula: -1 if the token budget ended the program, 0 otherwise; on the last token.
+
+    Range: [-1, 0]. The term is negative already, so its weight should be positive.
+
+    Source: ``missing_eos_penalty`` of TRL.
+
+    Known hacks: an immediate end-of-sequence token avoids it.
+    """
 
     def stream(step: Step) -> float:
         return -float(step.ended and step.budget_exhausted)

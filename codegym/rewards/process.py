@@ -23,27 +23,40 @@ def process(
     normalize: str = "none",
     expected_lines: float | None = None,
 ) -> Term:
-    """Sum of what each line of code earned by its score; neutral, unscored and given lines earn 0.
+    """Pay each line of code by its score.
+
+    Formula: the sum over lines of the score (``mode="absolute"``), of (score + 1) / 2 (``"unit"``) or of the score
+    minus that of the last scored line (``"difference"``; the sum is the last score minus ``initial_score``), divided
+    as ``normalize`` asks. Neutral lines, unscored lines and lines of the prefix earn 0.
+
+    Range: that of the scores. ``"unit"`` is in [0, 1] if it is normalized, else at least 0.
+
+    Source: ``"absolute"`` is the dense reward of IRCoCo (arXiv 2401.16637), and of PSGPO (arXiv 2410.17621) without
+    lambda; ``"difference"`` is the progress reward of a potential (Ng et al., ICML 1999) without its last step.
+
+    Known hacks: a plain sum pays for more lines, and so does a sum divided by a constant. ``normalize="lines"`` bounds
+    that, but padding still dilutes a bad line. ``"difference"`` pays nothing for padding.
 
     Args:
-        mode: ``"absolute"``: the score (the dense reward of IRCoCo, arXiv 2401.16637, and of PSGPO without lambda).
-            ``"unit"``: (score + 1) / 2 for scores in [-1, 1], so that every line pays. ``"difference"``: the score
-            minus that of the last scored line, given ones included; the sum is the last score minus ``initial_score``.
-        initial_score: what the first score of a program is compared with in ``"difference"``, 0 if not given.
+        mode: Amount that a line earns: ``"absolute"``, ``"unit"`` or ``"difference"``.
+        initial_score: Score with which the first score is compared in ``"difference"``; 0 by default.
         normalize: ``"none"`` pays line by line. ``"lines"`` divides by the number T of lines of code that the policy
-            wrote, ``"expected"`` by the larger of T and ``expected_lines``; both are paid at the end. A plain sum is
-            hacked by writing more lines; so is one divided by a constant.
-        expected_lines: how many lines of code a solution has, 1 or more; for ``"expected"``.
+            wrote, ``"expected"`` by the larger of T and ``expected_lines``; both are paid at the end.
+        expected_lines: Number of lines of code of a solution, 1 or more; for ``normalize="expected"``.
 
     Raises:
-        ValueError: an argument is out of range or contradicts another; later, a score outside [-1, 1] in ``"unit"``.
+        ValueError: An argument is out of range or contradicts another. While it is paid: a score is outside [-1, 1] in
+            mode ``"unit"``.
     """
     check_choice("mode", mode, MODES)
     check_choice("normalize", normalize, NORMALIZATIONS)
     if initial_score is not None and mode != "difference":
-        raise ValueError(f"initial_score={initial_score!r} is for mode='difference', this is mode={mode!r}")
+        raise ValueError(f"initial_score needs mode='difference': got mode={mode!r}; leave initial_score out")
     if (normalize == "expected") is (expected_lines is None):
-        raise ValueError(f"normalize='expected' and expected_lines want each other: {normalize!r}, {expected_lines!r}")
+        raise ValueError(
+            "normalize='expected' and expected_lines need each other: got "
+            f"normalize={normalize!r} and expected_lines={expected_lines!r}; expected both or neither"
+        )
     first = check_number("initial_score", 0.0 if initial_score is None else initial_score)
     expected = check_number("expected_lines", 1.0 if expected_lines is None else expected_lines, 1)
     low, high = (0.0, 1.0) if mode == "unit" else (-math.inf, math.inf)
@@ -58,7 +71,7 @@ def process(
 
 
 def _earned(step: Step, mode: str, initial_score: float) -> float:
-    """What the line that this step closed earns before any division."""
+    """Return what the line that this step closed earns before any division."""
     line = step.line
     if line is None or line.score is None or not is_rewardable(line):
         return 0.0

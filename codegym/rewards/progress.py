@@ -1,4 +1,4 @@
-"""How far a program got before it was lost, as the line scorer and the interpreter see it."""
+"""Progress: how many of a solution's lines a program got right before its first error."""
 
 from __future__ import annotations
 
@@ -16,27 +16,35 @@ from codegym.syntax.lines import LineKind, line_kinds
 
 
 def progress(*, expected_lines: float | str = "solution", until_error: bool = True) -> Term:
-    """Pay each of the first E lines of code (m + 1) / 2 / E, where m is the smallest score so far; in [0, 1].
+    """Pay the first lines of code by the smallest score so far, up to the length of a solution.
 
-    It is made against the ways in which sums of line scores are hacked: what is lost stays lost, so nothing is earned
-    after an error that the scorer takes for right; lines beyond the E expected ones earn nothing, so more lines do not
-    pay; a wrong line earns no less than no line, so ending early does not pay. And an error that the interpreter
-    names is an error, whatever the scorer says: a policy soon finds garbage of which the scorer never saw the like.
+    Formula: each of the first E lines of code earns (m + 1) / 2 / E; m is the smallest score so far. Lines from an
+    error of the interpreter on earn 0. It is paid at the end, on the tokens that close the lines.
 
-    A sum that is divided by the lines written has none of this, and on tokens it is worse still: each new line is
-    paid for by those before it, so writing on looks better than it is.
+    Range: [0, 1]; line scores must be in [-1, 1].
+
+    Source: ours. It prevents the known hacks of sums of line scores: no line after an error earns, since the smallest
+    score is kept; lines beyond E earn nothing, so more lines do not pay; a wrong line earns no less than no line, so
+    ending early does not pay; and an error of the interpreter counts, whatever the scorer returns, because a trained
+    policy finds inputs far from the scorer's training data.
+
+    Known hacks: lines that the scorer rates highly by mistake. After 1,000 updates on this term programs kept the
+    length of the solutions (``python -m benchmarks.experiments.hacking``).
 
     Args:
-        expected_lines: E, 1 or more; ``"solution"`` counts the lines of code of the task's solution. Lines of a given
-            prefix are among them.
-        until_error: lines from the one on that the verdict's error names earn nothing.
+        expected_lines: E, 1 or more; ``"solution"`` counts the lines of code of the task's solution. Lines of a prefix
+            are among them.
+        until_error: Whether lines from the one on that the verdict's error names earn 0.
 
     Raises:
-        ValueError: ``expected_lines`` is something else; later, a task without a solution, or a score outside [-1, 1].
+        ValueError: ``expected_lines`` is something else. While it is paid: the task has no solution, or a score is
+            outside [-1, 1].
     """
     if expected_lines != "solution":
         if isinstance(expected_lines, str):
-            raise ValueError(f"expected_lines={expected_lines!r}, wanted a number, 1 or more, or 'solution'")
+            raise ValueError(
+                f"wrong expected_lines: got {expected_lines!r}; expected 'solution' or a number, 1 or more"
+            )
         check_number("expected_lines", expected_lines, 1)
 
     def credit(last: Step) -> NDArray[np.float64]:
@@ -49,7 +57,7 @@ def progress(*, expected_lines: float | str = "solution", until_error: bool = Tr
 
 
 def _smallest(last: Step, expected: float) -> Iterator[tuple[int, float]]:
-    """Number and smallest score so far of the first ``expected`` lines of code, those that may earn."""
+    """Yield number and smallest score so far of the first ``expected`` lines of code that may earn."""
     smallest = 1.0
     for count, line in enumerate((line for line in last.lines if line.kind is LineKind.CODE), start=1):
         if count > expected:
@@ -61,7 +69,7 @@ def _smallest(last: Step, expected: float) -> Iterator[tuple[int, float]]:
 
 
 def _error_line(last: Step) -> int | None:
-    """The number of the line that the verdict's error names."""
+    """Return the number of the line that the verdict's error names."""
     error = None if last.verdict is None else last.verdict.error
     if error is None or error.line is None:
         return None
@@ -71,7 +79,10 @@ def _error_line(last: Step) -> int | None:
 
 def _solution_lines(last: Step) -> int:
     if last.task.solution is None:
-        raise ValueError(f"task {last.task.task_id!r} has no solution to count lines of: give expected_lines a number")
+        raise ValueError(
+            f"no solution to count lines of: got task {last.task.task_id!r} without one; expected a task with a "
+            "solution. Pass a number as expected_lines"
+        )
     return _count(last.task.solution)
 
 

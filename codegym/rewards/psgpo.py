@@ -12,20 +12,28 @@ from codegym.step import Step
 
 
 def psgpo(*, lambda_fail: float = 0.25, lambda_pass: float = 0.025, lines: str = "all") -> Term:
-    """lambda(outcome) / T times the score of each line, on the token that closes it; in [-lambda, lambda].
+    """Pay the mean line score times a small weight that depends on the outcome.
 
-    The paper adds it to ``outcome``: a program that fails then earns at most 0.25, one that passes at least 0.975.
-    Neutral and unscored lines have the score 0. lambda depends on the outcome and T on the length, so it is paid at
-    the end.
+    Formula: lambda / T times the score of each line of code, on the token that closes it. lambda is ``lambda_pass`` or
+    ``lambda_fail`` by the outcome; T is the number of lines. Neutral and unscored lines have the score 0. lambda
+    depends on the outcome and T on the length, so it is paid at the end. The paper adds this term to ``outcome``: a
+    program that fails then earns at most 0.25, one that passes at least 0.975.
+
+    Range: [-lambda, lambda] with the larger of the two lambdas; line scores must be in [-1, 1].
+
+    Source: PSGPO (Dai et al., arXiv 2410.17621, section 3).
+
+    Known hacks: it is bounded, so padding never outearns the outcome. With ``lines="all"`` comments dilute the penalty
+    of a bad program; ``lines="code"`` prevents that.
 
     Args:
-        lambda_fail: lambda of a program that does not pass.
-        lambda_pass: lambda of a program that passes.
-        lines: what T counts. ``"all"``: every line that the policy closed, neutral ones too, as in the paper; more
-            comments make a bad program cheaper then. ``"code"``: lines of code only.
+        lambda_fail: Weight for a program that does not pass, 0 or more.
+        lambda_pass: Weight for a program that passes, 0 or more.
+        lines: Lines that T counts: ``"all"`` that the policy closed, as in the paper, or its lines of ``"code"``.
 
     Raises:
-        ValueError: a lambda is negative or not finite; later, a score outside [-1, 1], which would break the bound.
+        ValueError: A lambda is negative or not finite, or ``lines`` is neither choice. While it is paid: a score is
+            outside [-1, 1], which would break the bound.
     """
     check_number("lambda_fail", lambda_fail, 0)
     check_number("lambda_pass", lambda_pass, 0)

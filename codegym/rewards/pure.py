@@ -1,4 +1,4 @@
-"""The worst line instead of the sum over lines."""
+"""PURE: the worst line instead of the sum over lines (arXiv 2504.15275)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ from codegym.step import Step
 
 
 def pure(*, temperature: float = 0.1) -> Term:
-    """Weigh each line's score r by softmax(-r / temperature) over the scored lines (PURE, arXiv 2504.15275).
+    """Pay a soft minimum of the line scores, so that more good lines do not pay.
 
-    The total is a mean between the smallest score and the plain mean, and near the smallest one for a small
-    temperature; so more good lines do not pay. The weights want all scores: it is paid at the end.
+    Formula: each scored line earns r softmax(-r / temperature); r is its score, and the softmax is over all scored
+    lines that the policy wrote. The total is between the smallest and the mean score, and near the smallest for a small
+    temperature. The weights need all scores, so it is paid at the end.
+
+    Range: that of the scores.
+
+    Source: PURE (arXiv 2504.15275, min-form credit assignment).
+
+    Known hacks: a short program with few risky lines has a higher minimum than a long one.
+
+    Args:
+        temperature: Temperature of the soft minimum, 1e-6 or more.
 
     Raises:
-        ValueError: the temperature is not finite or below 1e-6.
+        ValueError: ``temperature`` is not finite or below 1e-6.
     """
     check_number("temperature", temperature, 1e-6)
 

@@ -1,39 +1,32 @@
-"""All named terms, in one list."""
+"""The table of reward terms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from codegym.plugins import Plugins
 from codegym.rewards.base import Term
-from codegym.rewards.format import length_penalty, line_limit, missing_eos, syntax_penalty
-from codegym.rewards.outcome import coderl, outcome, pass_ratio
-from codegym.rewards.potential import potential
-from codegym.rewards.process import process
-from codegym.rewards.progress import progress
-from codegym.rewards.psgpo import psgpo
-from codegym.rewards.pure import pure
-from codegym.rewards.rltf import rltf, rltf_adaptive, rltf_fine
-from codegym.rewards.vppo import vppo
 
-REWARDS: dict[str, Callable[..., Term]] = {
-    factory.__name__: factory
-    for factory in (
-        outcome,
-        pass_ratio,
-        coderl,
-        process,
-        progress,
-        potential,
-        psgpo,
-        vppo,
-        pure,
-        rltf,
-        rltf_adaptive,
-        rltf_fine,
-        length_penalty,
-        line_limit,
-        syntax_penalty,
-        missing_eos,
-    )
-}
-"""A name -> the function that makes the term of that name, with keyword arguments only."""
+REWARDS: Plugins[Callable[..., Term]] = Plugins(
+    "reward term",
+    "codegym.rewards",
+    {
+        "outcome": "codegym.rewards.outcome:outcome",
+        "pass_ratio": "codegym.rewards.outcome:pass_ratio",
+        "coderl": "codegym.rewards.outcome:coderl",
+        "process": "codegym.rewards.process:process",
+        "progress": "codegym.rewards.progress:progress",
+        "potential": "codegym.rewards.potential:potential",
+        "psgpo": "codegym.rewards.psgpo:psgpo",
+        "vppo": "codegym.rewards.vppo:vppo",
+        "pure": "codegym.rewards.pure:pure",
+        "rltf": "codegym.rewards.rltf:rltf",
+        "rltf_adaptive": "codegym.rewards.rltf:rltf_adaptive",
+        "rltf_fine": "codegym.rewards.rltf:rltf_fine",
+        "length_penalty": "codegym.rewards.format:length_penalty",
+        "line_limit": "codegym.rewards.format:line_limit",
+        "syntax_penalty": "codegym.rewards.format:syntax_penalty",
+        "missing_eos": "codegym.rewards.format:missing_eos",
+    },
+)
+"""Name -> function that makes the term of that name. The function takes keyword arguments only, all with defaults."""

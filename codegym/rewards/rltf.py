@@ -16,15 +16,31 @@ from codegym.step import Step
 
 
 def rltf() -> Term:
-    """Coarse feedback: the four values of ``coderl``, on the last token; in [-1, 1]."""
+    """Pay coarse feedback: one of four values by the class of the outcome.
+
+    Formula: the values of ``coderl``: -1, -0.6, -0.3 or 1; on the last token.
+
+    Range: [-1, 1].
+
+    Source: RLTF (Liu et al., arXiv 2307.04349, coarse-grained feedback).
+
+    Known hacks: an empty completion compiles and earns -0.3 or -0.6, as for ``coderl``.
+    """
     return from_verdict("rltf", lambda verdict: CODERL_REWARDS[outcome_class(verdict)], -1.0, 1.0)
 
 
 def rltf_adaptive() -> Term:
-    """Adaptive feedback: -0.3 + 1.3 passed / total for a program that ran but failed, else as ``rltf``; in [-1, 1].
+    """Pay adaptive feedback: the share of passed checks of a program that ran but failed.
 
-    Errors keep -1 or -0.6 even where some checks passed. A check that was not run did not pass: the judge should not
-    stop at the first failure.
+    Formula: -0.3 + 1.3 passed / total for a program that ran but failed, else as ``rltf``; on the last token. Errors
+    keep -1 or -0.6 even if some checks passed. A check that was not run did not pass, so the judge should not stop at
+    the first failure.
+
+    Range: [-1, 1].
+
+    Source: RLTF (Liu et al., arXiv 2307.04349, adaptive feedback).
+
+    Known hacks: a constant answer earns the share of checks that expect it, as for ``pass_ratio``.
     """
 
     def value(verdict: Verdict) -> float:
@@ -36,20 +52,26 @@ def rltf_adaptive() -> Term:
 
 
 def rltf_fine(*, weight: float = 0.3, scale: str = "code") -> Term:
-    """Fine-grained feedback: a penalty on each token of the span that the error points to; 0 at most.
+    """Charge each token of the span that the error points to.
 
-    The span is that of ``error_span``; the tokens of a given prefix are spared. The paper multiplies the value of each
-    token with that token's log-probability, so its unit is a token: summed over an episode as rewards are, a long span
-    counts more in ``scale="code"``, and the total has no lower bound.
+    Formula: -weight for each token of ``error_span``, times T / (tokens of the span) with ``scale="paper"``; T is the
+    number of tokens that the policy wrote. Tokens of a prefix are not charged. It is paid at the end.
+
+    Range: at most 0. The paper multiplies the value of each token by that token's log-probability, so its unit is a
+    token; summed over an episode as rewards are, a long span counts more with ``scale="code"``.
+
+    Source: RLTF (Liu et al., arXiv 2307.04349, fine-grained feedback).
+
+    Known hacks: a crash on the first line leaves nothing else to charge, and code after an early ``return`` is never
+    charged.
 
     Args:
-        weight: the penalty, 0.3 in the released code.
-        scale: ``"code"`` takes ``weight`` from each token of the span, as the released code does. ``"paper"`` takes
-            weight * T / (tokens of the span), T being all tokens that the policy wrote, so that one wrong line weighs
-            as much as a whole wrong program.
+        weight: Penalty, 0 or more; 0.3 in the released code.
+        scale: ``"code"`` charges ``weight`` for each token of the span, as the released code does. ``"paper"`` charges
+            weight T in total, so that one wrong line weighs as much as a whole wrong program.
 
     Raises:
-        ValueError: the weight is negative or not finite, or there is no such scale.
+        ValueError: ``weight`` is negative or not finite, or ``scale`` is neither choice.
     """
     check_number("weight", weight, 0)
     check_choice("scale", scale, ("code", "paper"))

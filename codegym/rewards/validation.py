@@ -1,4 +1,4 @@
-"""Checks of what the terms are given: their arguments, and the range of line scores."""
+"""Checks of the arguments of terms, and of the range of line scores."""
 
 from __future__ import annotations
 
@@ -9,42 +9,70 @@ from codegym.step import Line
 
 
 def check_number(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
-    """Give an argument back as it came; ``ValueError`` where it is not a finite number from ``low`` to ``high``."""
+    """Return ``value`` if it is a finite number from ``low`` to ``high``.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: Value of the argument.
+        low: Smallest allowed value.
+        high: Largest allowed value.
+
+    Raises:
+        ValueError: It is no number, not finite or out of range.
+    """
     if not is_finite(value) or not low <= value <= high:
         least = f", {low:g} or more" if math.isfinite(low) else ""
-        wanted = f"a number from {low:g} to {high:g}" if math.isfinite(high) else f"a finite number{least}"
-        raise ValueError(f"{name}={value!r}, wanted {wanted}")
+        expected = f"a number from {low:g} to {high:g}" if math.isfinite(high) else f"a finite number{least}"
+        raise ValueError(f"wrong {name}: got {value!r}; expected {expected}")
     return value
 
 
 def check_count(name: str, value: int) -> int:
-    """Give an argument back as it came; ``ValueError`` where it is not a whole number, 0 or more."""
+    """Return ``value`` if it is a whole number, 0 or more.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: Value of the argument.
+
+    Raises:
+        ValueError: It is something else.
+    """
     if type(value) is not int or value < 0:
-        raise ValueError(f"{name}={value!r}, wanted a whole number, 0 or more")
+        raise ValueError(f"wrong {name}: got {value!r}; expected a whole number, 0 or more")
     return value
 
 
 def is_finite(value: object) -> bool:
-    """Whether this is a number (True and False are none here) and neither infinite nor NaN."""
+    """Return whether ``value`` is a number, neither infinite nor NaN. True and False are not numbers."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` where an argument is none of the choices."""
+    """Raise an error if an argument is none of its choices.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: Value of the argument.
+        choices: Allowed values of the argument.
+
+    Raises:
+        ValueError: It is none of them.
+    """
     if value not in choices:
-        raise ValueError(f"{name}={value!r}, wanted one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"wrong {name}: got {value!r}; expected one of {', '.join(map(repr, choices))}")
 
 
 def unit_score(line: Line) -> float:
-    """The score of a line, which must lie in [-1, 1]; 0 where the line has none.
+    """Return the score of a ``line``, which must be in [-1, 1]; 0 if the line has none.
 
     Raises:
-        ValueError: it does not. Cutting it off here would hide that the line scorer has another scale.
+        ValueError: It is outside. Clipping it here would hide that the line scorer has another scale.
     """
     if line.score is None:
         return 0.0
     if not -1 <= line.score <= 1:
         raise ValueError(
-            f"line {line.number} has the score {line.score}, wanted one in [-1, 1]: clip or squash in the line scorer"
+            f"wrong score of line {line.number}: got {line.score}; expected one in [-1, 1]. Clip or squash scores in "
+            "the line scorer"
         )
     return line.score

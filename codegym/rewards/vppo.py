@@ -1,4 +1,4 @@
-"""The first wrong line, as the line scorer sees it."""
+"""VPPO: only the lines up to the first wrong one count (arXiv 2601.18984)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ from codegym.syntax.lines import LineKind
 
 
 def vppo(*, threshold: float = 0.0, scale: float = 1.0, penalty: float = 1.0) -> Term:
-    """Pay scale / T for each line before the first wrong one, take ``penalty`` there, and nothing after it.
+    """Pay the lines before the first wrong one, charge that one, and ignore the rest.
 
-    After VPPO (arXiv 2601.18984), of which only the idea is taken: the first error alone is read from the line scores.
-    A line is wrong where its score lies below ``threshold``; T is the number of lines of code that the policy wrote,
-    so the total is in [-penalty, scale]. It depends on the final length and is therefore paid at the end. Where a
-    given line is wrong already, all that follows earns nothing; lines without a score earn nothing and are passed over.
+    Formula: scale / T for each line of code before the first one with a score below ``threshold``, -penalty for that
+    line, 0 after it. T is the number of lines of code that the policy wrote, so the term is paid at the end. If a line
+    of the prefix is wrong, all lines after it earn 0. Lines without a score earn 0 and are skipped.
+
+    Range: [-penalty, scale].
+
+    Source: VPPO (arXiv 2601.18984); of its method only the first error as the unit of credit is used.
+
+    Known hacks: lines after an error that the scorer misses are paid as right ones, and a short program with one good
+    line is paid like a long one.
+
+    Args:
+        threshold: Score below which a line is wrong.
+        scale: Reward of a program without a wrong line, 0 or more.
+        penalty: Amount charged at the first wrong line, 0 or more.
 
     Raises:
         ValueError: ``threshold`` is not finite, or ``scale`` or ``penalty`` is negative or not finite.

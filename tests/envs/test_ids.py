@@ -148,7 +148,7 @@ BAD = [
     ({"tasks": "mbpp", "path": "no/such/file.jsonl"}, DatasetError, "no/such/file.jsonl"),
     ({"tokenizer": "byte"}, ValueError, "did you mean 'bytes'"),
     ({"tokenizer": 3}, TypeError, "no tokenizer can be made of 3"),
-    ({"reward": "outcom"}, ValueError, "there is no term 'outcom' .did you mean 'outcome'"),
+    ({"reward": "outcom"}, ValueError, "unknown reward term: got 'outcom' .did you mean 'outcome'"),
     ({"reward": 3}, TypeError, "no reward can be made from 3"),
     ({"reward": "process"}, ValueError, "reward term 'process' needs line scores: pass line_scorer"),
     ({"line_scorer": 7}, ValueError, "line_scorer must be the folder of a process reward model"),

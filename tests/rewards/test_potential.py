@@ -59,7 +59,7 @@ def test_discounted_return_is_minus_the_first_potential(last, start, gamma):
 
 @pytest.mark.parametrize("text", ["potential(gamma=1.1)", "potential(gamma=-0.1)", "potential(initial_score='a')"])
 def test_arguments_are_checked(text):
-    with pytest.raises(ValueError, match="wanted a"):
+    with pytest.raises(ValueError, match="expected a"):
         parse_reward(text)
 
 

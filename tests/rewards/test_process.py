@@ -74,16 +74,16 @@ def test_more_good_lines_do_not_pay_once_divided():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("process(initial_score=1.0)", "initial_score=1.0 is for mode='difference', this is mode='absolute'"),
-        ("process(normalize='expected')", "want each other: 'expected', None"),
-        ("process(expected_lines=3)", "want each other: 'none', 3"),
+        ("process(initial_score=1.0)", "initial_score needs mode='difference': got mode='absolute'"),
+        ("process(normalize='expected')", "need each other: got normalize='expected' and expected_lines=None"),
+        ("process(expected_lines=3)", "need each other: got normalize='none' and expected_lines=3"),
         ("process(normalize='expected', expected_lines=0)", "expected_lines=0"),
-        ("process(normalize='mean')", "wanted one of 'none', 'lines', 'expected'"),
-        ("vppo(scale=-1)", "scale=-1, wanted a finite number, 0 or more"),
-        ("pure(temperature=0)", "temperature=0"),
-        ("length_penalty(free_tokens=-1)", "free_tokens=-1"),
-        ("length_penalty(free_tokens=2.5)", "free_tokens=2.5, wanted a whole number"),
-        ("line_limit(max_lines=True)", "max_lines=True"),
+        ("process(normalize='mean')", "got 'mean'; expected one of 'none', 'lines', 'expected'"),
+        ("vppo(scale=-1)", "wrong scale: got -1; expected a finite number, 0 or more"),
+        ("pure(temperature=0)", "wrong temperature: got 0; expected a finite number, 1e-06 or more"),
+        ("length_penalty(free_tokens=-1)", "wrong free_tokens: got -1"),
+        ("length_penalty(free_tokens=2.5)", "wrong free_tokens: got 2.5; expected a whole number"),
+        ("line_limit(max_lines=True)", "wrong max_lines: got True"),
     ],
 )
 def test_arguments_are_checked(text, message):
@@ -136,7 +136,7 @@ def test_progress_ends_where_the_interpreter_finds_an_error():
 
 def test_progress_wants_a_solution():
     last = make_last(*PROGRAM)
-    with pytest.raises(ValueError, match="'double' has no solution to count lines of: give expected_lines a number"):
+    with pytest.raises(ValueError, match="no solution to count lines of: got task 'double' without one"):
         parse_reward("progress").credit(last._replace(task=replace(last.task, solution=None)))
 
 
@@ -169,7 +169,7 @@ def test_psgpo_keeps_the_rank_of_outcomes(last):
 @pytest.mark.parametrize("score", [1.01, -3.0, math.inf])
 def test_score_of_another_scale_is_an_error_and_not_cut_off(text, score):
     last = make_last(("a = 1\n", score))
-    with pytest.raises(ValueError, match=r"line 1 has the score .*, wanted one in \[-1, 1\]"):
+    with pytest.raises(ValueError, match=r"wrong score of line 1: got .*; expected one in \[-1, 1\]"):
         parse_reward(text).credit(last)
 
 

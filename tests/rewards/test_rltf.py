@@ -9,7 +9,7 @@ from helpers.make_steps import MAX_TOKENS, TASK, end, make_last, make_lines, mak
 
 from codegym.judge import Status
 from codegym.rewards import parse_reward
-from codegym.rewards.credit.error_span import ErrorScope, error_reach, error_span
+from codegym.rewards.credit.error_span import ErrorScope, error_scope, error_span
 
 ERROR, SYNTAX, TIMEOUT = Status.RUNTIME_ERROR, Status.SYNTAX_ERROR, Status.TIMEOUT
 PROGRAM = "a = 1\nb = c\nprint(a)\n"
@@ -102,12 +102,12 @@ RUNTIME = [
 @pytest.mark.parametrize(("name", "message", "line", "reach"), COMPILE)
 def test_reach_of_an_error_of_the_compiler(name, message, line, reach):
     # blank lines at the end are not its last line
-    assert error_reach(ended(PROGRAM + "\n\n", SYNTAX, (name, message, line))) is reach
+    assert error_scope(ended(PROGRAM + "\n\n", SYNTAX, (name, message, line))) is reach
 
 
 @pytest.mark.parametrize(("name", "message", "line", "reach"), RUNTIME)
 def test_reach_of_an_error_of_the_program(name, message, line, reach):
-    assert error_reach(ended(PROGRAM, ERROR, (name, message, line))) is reach
+    assert error_scope(ended(PROGRAM, ERROR, (name, message, line))) is reach
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_reach_of_an_error_of_the_program(name, message, line, reach):
     ],
 )
 def test_reach_of_other_outcomes(status, error, reach):
-    assert error_reach(ended(PROGRAM, status, error)) is reach
+    assert error_scope(ended(PROGRAM, status, error)) is reach
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_reach_in_the_words_of_this_interpreter(program, reach):
     with pytest.raises(SyntaxError) as raised:
         compile(program, "program", "exec")
     error = raised.value
-    assert error_reach(ended(program, SYNTAX, (type(error).__name__, error.msg, error.lineno))) is reach
+    assert error_scope(ended(program, SYNTAX, (type(error).__name__, error.msg, error.lineno))) is reach
 
 
 # --- from lines as Python counts them to tokens -----------------------------------------------------------------

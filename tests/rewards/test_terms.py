@@ -110,7 +110,14 @@ def test_factory_is_documented_and_takes_keywords_only(name):
     parameters = inspect.signature(REWARDS[name]).parameters.values()
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
     assert all(parameter.default is not parameter.empty for parameter in parameters)
-    assert REWARDS[name].__doc__ and REWARDS[name]().name == name
+    assert REWARDS[name]().name == name
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_docstrings_have_formula_range_source_and_known_hacks(name):
+    doc = inspect.getdoc(REWARDS[name])
+    parts = [paragraph.partition(": ")[0] for paragraph in doc.split("\n\n")]
+    assert [part for part in parts if part in ("Formula", "Range", "Source", "Known hacks")] == parts[1:5]
 
 
 # --- traps ------------------------------------------------------------------------------------------------------
@@ -161,7 +168,7 @@ def test_function_is_not_asked_about_the_end_of_what_could_not_be_judged():
 
 def test_number_that_is_not_finite_is_an_error():
     reward = parse_reward(per_step("bad", lambda step: math.nan))
-    with pytest.raises(ValueError, match="'bad' pays nan for task 'double'"):
+    with pytest.raises(ValueError, match="wrong amount of the term 'bad' for task 'double': got nan"):
         reward.stream(make_step(("a\n", None)))
 
 

@@ -1,4 +1,4 @@
-"""Where in a program its error is, after RLTF's table of messages (arXiv 2307.04349, released classifier)."""
+"""The tokens that an error points to, by RLTF's table of messages (arXiv 2307.04349, released classifier)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from codegym.step import Step
 
 
 class ErrorScope(StrEnum):
-    """How much of a program an error speaks of."""
+    """The part of a program that an error points to."""
 
     WHOLE = "whole"
-    """All of it: too slow, or cut off at the end."""
+    """The whole program: it is too slow, or cut off at its end."""
     LINE = "line"
     """The line that the error names."""
     IGNORE = "ignore"
-    """Nothing that could be pointed at."""
+    """No part of the program."""
 
 
-# Where CPython 3.9 and later have other words for it, they stand behind the old ones.
+# Messages of CPython 3.9 and later follow the older ones that the released classifier knows.
 _COMPILE_IGNORE = re.compile(
     r"inconsistent use of tabs and spaces"
     r"|unindent does not match any outer"
@@ -43,16 +43,19 @@ _RUNTIME_IGNORE = {"RuntimeError", "ProcessEnded"}
 
 
 def error_span(last: Step) -> NDArray[np.bool_]:
-    """The tokens that the error of the first check that did not pass points to, [num_tokens]; none that were given.
+    """Return the tokens that the error of the first failed check points to, bool [num_tokens].
 
-    All of them for a ``ErrorScope.WHOLE``, those of one line for a ``ErrorScope.LINE``. A line that a lone carriage
-    return ends is taken together with what follows up to the newline, as lines of the completion are.
+    They are all tokens for ``ErrorScope.WHOLE`` and those of one line for ``ErrorScope.LINE``, without tokens of the
+    prefix. A line that ends with a lone carriage return is taken up to the next newline, as lines of a completion are.
+
+    Args:
+        last: The last step of an episode.
     """
     span = np.zeros(last.num_tokens, dtype=np.bool_)
-    reach = error_reach(last)
-    if reach is ErrorScope.WHOLE:
+    scope = error_scope(last)
+    if scope is ErrorScope.WHOLE:
         span[:] = True
-    elif reach is ErrorScope.LINE:
+    elif scope is ErrorScope.LINE:
         assert last.verdict is not None and last.verdict.error is not None
         number = last.verdict.error.line
         numbered = zip(last.lines, source_lines(last.lines), strict=True)
@@ -61,11 +64,14 @@ def error_span(last: Step) -> NDArray[np.bool_]:
     return span
 
 
-def error_reach(last: Step) -> ErrorScope:
-    """How much of the program its error speaks of; a wrong answer, an assertion of the tests too, is ignored.
+def error_scope(last: Step) -> ErrorScope:
+    """Return the part of a program that its error points to. A wrong answer points to no part.
 
-    Where the released classifier searches for a name in the program (missing modules, ``nonlocal``), the line that
-    Python reports is taken: it is the same statement. A limit without an exception that names a line is as a timeout.
+    For missing modules and ``nonlocal`` the released classifier searches for a name in the program; here the line that
+    Python reports is taken, which is the same statement. An exhausted limit without a line counts as a timeout.
+
+    Args:
+        last: The last step of an episode.
     """
     verdict = last.verdict
     if verdict is None or verdict.status in (Status.PASSED, Status.WRONG_ANSWER):
@@ -79,11 +85,11 @@ def error_reach(last: Step) -> ErrorScope:
         return ErrorScope.IGNORE if error.type in _RUNTIME_IGNORE or not error.message else ErrorScope.LINE
     if error.type not in _SYNTAX_ERRORS or _COMPILE_IGNORE.match(error.message):
         return ErrorScope.IGNORE
-    return _reach_of_syntax_error(error.message, error.line, last.text)
+    return _scope_of_syntax_error(error.message, error.line, last.text)
 
 
-def _reach_of_syntax_error(message: str, line: int, source: str) -> ErrorScope:
-    """A line, but the whole of a program that ends before the statement in its last line does."""
+def _scope_of_syntax_error(message: str, line: int, source: str) -> ErrorScope:
+    """Return LINE, or WHOLE for a program that ends before the statement in its last line is complete."""
     lines = re.split(r"\r\n|\r|\n", source.rstrip())
     if line < len(lines):
         return ErrorScope.LINE

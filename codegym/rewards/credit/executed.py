@@ -1,4 +1,4 @@
-"""StepCoder's fine-grained optimisation: which tokens stand in lines that ran."""
+"""StepCoder's fine-grained optimisation: a mask of the tokens in lines that ran."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ from codegym.syntax.lines import LineKind
 
 
 def executed_mask(last: Step) -> NDArray[np.bool_]:
-    """False for tokens that stand only in lines which no check ran, [num_tokens] (StepCoder FGO, arXiv 2402.01391).
+    """Return False for tokens that are only in lines which no check ran, bool [num_tokens].
 
-    A mask for the learner's loss, not a reward. A statement over several lines ran where one of them did. Blank
-    lines, comments and docstrings do not run. The end-of-sequence token is True, and so is every token of a program
-    that does not compile: what is wrong with it can lie anywhere.
+    It is a mask for the learner's loss and not a reward (fine-grained optimisation of StepCoder, arXiv 2402.01391). A
+    statement over several lines ran if one of them did. Blank lines, comments and docstrings do not run. The
+    end-of-sequence token is True, and so is every token of a program that does not compile, because its error may be
+    anywhere.
+
+    Args:
+        last: The last step of an episode.
 
     Raises:
-        ValueError: the program was not judged, or was judged without tracing its lines.
+        ValueError: The program was not judged, or was judged without tracing its lines.
     """
     verdict = last.verdict
     if verdict is None:
-        raise ValueError("the program was not judged: there is nothing to say about which lines ran")
+        raise ValueError(
+            "no verdict: got a program that was not judged; expected a judged one. Leave such episodes out"
+        )
     if verdict.status is Status.SYNTAX_ERROR:
         return np.ones(last.num_tokens, dtype=np.bool_)
     if verdict.executed_lines is None:
-        raise ValueError("the executed lines are not known: the judge has to be made with trace_lines=True")
+        raise ValueError(
+            "no executed lines: got a verdict without them; expected a judge that was made with trace_lines=True"
+        )
     idle: list[Line] = []
     ran: list[Line] = []
     numbers = dict(zip(last.lines, source_lines(last.lines), strict=True))
@@ -40,7 +48,7 @@ def executed_mask(last: Step) -> NDArray[np.bool_]:
 
 
 def _statements(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """Lines together with the lines that they continue."""
+    """Yield statements, each a list of lines: a line with the lines that continue it."""
     statement: list[Line] = []
     for line in lines:
         statement.append(line)

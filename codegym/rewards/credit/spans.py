@@ -1,4 +1,4 @@
-"""From lines to tokens: where on the completion a line stands, and which tokens and lines the policy wrote."""
+"""Tokens of lines, and the lines and tokens that the policy wrote itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def token_mask(lines: Iterable[Line], num_tokens: int) -> NDArray[np.bool_]:
-    """Which tokens hold a part of any of the lines, [num_tokens]; a token may belong to several lines."""
+    """Return which tokens hold a part of any of the lines, bool [num_tokens]. A token may belong to several lines.
+
+    Args:
+        lines: Lines of one completion.
+        num_tokens: Number of tokens of the completion.
+    """
     mask = np.zeros(num_tokens, dtype=np.bool_)
     for line in lines:
         mask[line.first_token : line.last_token + 1] = True
@@ -23,22 +28,27 @@ def token_mask(lines: Iterable[Line], num_tokens: int) -> NDArray[np.bool_]:
 
 
 def policy_lines(step: Step) -> tuple[Line, ...]:
-    """The lines that were closed by the policy."""
+    """Return the lines up to a ``step`` that the policy closed."""
     return tuple(line for line in step.lines if not line.from_prefix)
 
 
 def policy_code_lines(step: Step) -> tuple[Line, ...]:
-    """The lines that were closed by the policy and are not neutral."""
+    """Return the lines of code up to a ``step`` that the policy closed."""
     return tuple(line for line in policy_lines(step) if line.kind is LineKind.CODE)
 
 
 def is_rewardable(line: Line) -> bool:
-    """Whether a line may earn by its score: it has one, is not neutral and was not given."""
+    """Return whether a ``line`` may earn by its score: it has one, is code and is not from the prefix."""
     return line.score is not None and line.kind is LineKind.CODE and not line.from_prefix
 
 
 def credit_lines(last: Step, amounts: Mapping[int, float]) -> NDArray[np.float64]:
-    """Put amounts on the tokens that closed the lines of these numbers, [num_tokens]; one token may close several."""
+    """Return amounts on the tokens that close lines, float64 [num_tokens]. One token may close several lines.
+
+    Args:
+        last: The last step of an episode.
+        amounts: Number of a line -> amount.
+    """
     earned = np.zeros(last.num_tokens)
     for line in last.lines:
         earned[line.last_token] += amounts.get(line.number, 0.0)
@@ -46,9 +56,9 @@ def credit_lines(last: Step, amounts: Mapping[int, float]) -> NDArray[np.float64
 
 
 def source_lines(lines: Sequence[Line]) -> list[range]:
-    r"""The numbers that Python gives to the lines within each of our lines, 1-based.
+    r"""Return the 1-based numbers that Python gives to the parts of each of these ``lines``.
 
-    Ours end at ``\n`` only; to Python a lone ``\r`` ends a line too, and verdicts count as Python does.
+    A ``Line`` ends at ``\n`` only. For Python a lone ``\r`` ends a line too, and verdicts count as Python does.
     """
     ranges, first = [], 1
     for line in lines:
