@@ -48,15 +48,7 @@ def process(
         ValueError: An argument is out of range or contradicts another. While it is paid: a score is outside [-1, 1] in
             mode ``"unit"``.
     """
-    check_choice("mode", mode, MODES)
-    check_choice("normalize", normalize, NORMALIZATIONS)
-    if initial_score is not None and mode != "difference":
-        raise ValueError(f"initial_score needs mode='difference': got mode={mode!r}; leave initial_score out")
-    if (normalize == "expected") is (expected_lines is None):
-        raise ValueError(
-            "normalize='expected' and expected_lines need each other: got "
-            f"normalize={normalize!r} and expected_lines={expected_lines!r}; expected both or neither"
-        )
+    _check_combination(mode, initial_score, normalize, expected_lines)
     first = check_number("initial_score", 0.0 if initial_score is None else initial_score)
     expected = check_number("expected_lines", 1.0 if expected_lines is None else expected_lines, 1)
     low, high = (0.0, 1.0) if mode == "unit" else (-math.inf, math.inf)
@@ -68,6 +60,18 @@ def process(
         return credit_lines(last, amounts) / max(len(policy_code_lines(last)), expected)
 
     return at_end("process", credit, low=low, high=high)
+
+
+def _check_combination(mode: str, initial_score: float | None, normalize: str, expected_lines: float | None) -> None:
+    check_choice("mode", mode, MODES)
+    check_choice("normalize", normalize, NORMALIZATIONS)
+    if initial_score is not None and mode != "difference":
+        raise ValueError(f"initial_score needs mode='difference': got mode={mode!r}; leave initial_score out")
+    if (normalize == "expected") is (expected_lines is None):
+        raise ValueError(
+            "normalize='expected' and expected_lines need each other: got "
+            f"normalize={normalize!r} and expected_lines={expected_lines!r}; expected both or neither"
+        )
 
 
 def _earned(step: Step, mode: str, initial_score: float) -> float:

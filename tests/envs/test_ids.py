@@ -149,7 +149,7 @@ BAD = [
     ({"tokenizer": "byte"}, ValueError, "did you mean 'bytes'"),
     ({"tokenizer": 3}, TypeError, "no tokenizer can be made of 3"),
     ({"reward": "outcom"}, ValueError, "unknown reward term: got 'outcom' .did you mean 'outcome'"),
-    ({"reward": 3}, TypeError, "no reward can be made from 3"),
+    ({"reward": 3}, TypeError, "no reward can be made from this: got 3"),
     ({"reward": "process"}, ValueError, "reward term 'process' needs line scores: pass line_scorer"),
     ({"line_scorer": 7}, ValueError, "line_scorer must be the folder of a process reward model"),
     ({"line_scorer": "fakes"}, ValueError, "fakes has no prm.json: wanted is a folder"),
