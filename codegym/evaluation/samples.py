@@ -13,7 +13,8 @@ from typing import IO, Any
 
 from codegym.errors import DatasetError
 from codegym.evaluation.metrics import INFRASTRUCTURE_FAILURE
-from codegym.tasks.datasets.row import Row, decode_json, describe_value
+from codegym.tasks.datasets.row import Row, decode_json
+from codegym.tasks.plain_data import describe_value
 
 
 @dataclass(frozen=True, slots=True)

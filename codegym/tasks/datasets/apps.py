@@ -20,7 +20,8 @@ from codegym.errors import DatasetError
 from codegym.tasks.datasets.asserts import is_python
 from codegym.tasks.datasets.contest import PREAMBLE, entry_point, problem_prompt
 from codegym.tasks.datasets.plain_json import plain_text
-from codegym.tasks.datasets.row import Row, describe_value, unix_newlines
+from codegym.tasks.datasets.row import Row, unix_newlines
+from codegym.tasks.plain_data import describe_value
 from codegym.tasks.record import CallCheck, Check, StdinCheck, Task
 
 _FIELD = "input_output"

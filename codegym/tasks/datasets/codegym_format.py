@@ -37,7 +37,8 @@ from typing import Any
 
 from codegym.errors import DatasetError
 from codegym.tasks.datasets.plain_json import decode, encode, plain_text
-from codegym.tasks.datasets.row import Row, describe_value
+from codegym.tasks.datasets.row import Row
+from codegym.tasks.plain_data import describe_value
 from codegym.tasks.record import AssertCheck, CallCheck, Check, StdinCheck, Task
 
 VERSION = 1

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets.row import decode_json, describe_value
+from codegym.tasks.datasets.row import decode_json
+from codegym.tasks.plain_data import describe_value
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 

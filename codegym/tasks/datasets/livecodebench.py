@@ -18,7 +18,8 @@ from typing import Any
 
 from codegym.errors import DatasetError
 from codegym.tasks.datasets.contest import PREAMBLE, entry_point
-from codegym.tasks.datasets.row import Row, decode_json, describe_value, unix_newlines
+from codegym.tasks.datasets.row import Row, decode_json, unix_newlines
+from codegym.tasks.plain_data import describe_value
 from codegym.tasks.record import CallCheck, Check, StdinCheck, Task
 
 _MAX_BYTES = 2**30

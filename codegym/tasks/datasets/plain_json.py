@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codegym.errors import DatasetError
-from codegym.tasks.datasets.row import describe_value
+from codegym.tasks.plain_data import describe_value
 
 _MAX_BITS = 10_000
 

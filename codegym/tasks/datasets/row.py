@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codegym.errors import DatasetError
+from codegym.tasks.plain_data import describe_value
 
 _SAFE_DIGITS = 4000
 
@@ -84,17 +85,6 @@ class Row:
             there = ", ".join(sorted(map(str, self.values))) or "none"
             return DatasetError(f"field {name!r} is missing, wanted {wanted}; the fields are: {there}")
         return DatasetError(f"field {name!r}: got {describe_value(self.values[name])}, wanted {wanted}")
-
-
-def describe_value(value: object) -> str:
-    """Describe a value in a few characters, for messages."""
-    if isinstance(value, str):
-        return f"the string {value[:40]!r}" + ("..." if len(value) > 40 else "")
-    if isinstance(value, list | tuple | dict):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "a very large int"
-    return f"{value!r}"[:60]
 
 
 def unix_newlines(text: str) -> str:

@@ -58,28 +58,32 @@ def test_plain_data_is_the_same_after_json(value):
     assert picture(decode(json.loads(plain_text(value)))) == picture(value)
 
 
-checks = (
-    st.lists(st.builds(StdinCheck, surrogates, surrogates), min_size=1, max_size=3)
-    | st.lists(st.builds(AssertCheck, surrogates), min_size=1, max_size=3)
-    | st.lists(st.builds(CallCheck, st.lists(values, max_size=2).map(tuple), values), min_size=1, max_size=3)
-).map(tuple)
+ids = surrogates.filter(bool)
+names = st.sampled_from(["f", "twice", "Solution", "é"])
 json_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | surrogates,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(surrogates, inner, max_size=3),
     max_leaves=4,
 )
-tasks = st.builds(
-    Task,
-    task_id=surrogates,
-    prompt=surrogates,
-    checks=checks,
-    preamble=surrogates,
-    entry_point=surrogates.map(lambda text: text + "f"),
-    examiner=surrogates,
-    exports=st.lists(surrogates, max_size=2).map(tuple),
-    comparison=surrogates,
-    solution=st.none() | surrogates,
-    metadata=st.dictionaries(surrogates, json_data, max_size=3),
+
+
+def make_tasks(checks, **fields):
+    fields |= {"checks": st.lists(checks, min_size=1, max_size=3).map(tuple), "solution": st.none() | surrogates}
+    metadata = st.dictionaries(surrogates, json_data, max_size=3)
+    texts = dict.fromkeys(("prompt", "preamble", "comparison"), surrogates)
+    return st.builds(Task, task_id=ids, metadata=metadata, **texts | fields)
+
+
+examined = {
+    "exports": st.tuples(names, names).map(lambda pair: (*pair, "g")),
+    "examiner": st.sampled_from(["", "import math\n", "def check(candidate): assert candidate(1) == 2"]),
+    "uses_candidate_types": st.booleans(),
+    "entry_point": surrogates,
+}
+tasks = (
+    make_tasks(st.builds(StdinCheck, surrogates, surrogates), entry_point=surrogates)
+    | make_tasks(st.builds(CallCheck, st.lists(values, max_size=2).map(tuple), values), entry_point=names)
+    | make_tasks(st.builds(AssertCheck, st.integers().map(lambda number: f"assert g({number}) == 'é'")), **examined)
 )
 
 
@@ -109,8 +113,8 @@ def test_a_dump_that_fails_leaves_what_was_there(tmp_path):
     path = tmp_path / "tasks.jsonl"
     save_tasks([TASK], path)
     before = path.read_bytes()
-    with pytest.raises(DatasetError, match="task '2' cannot be written: got .*object.*, wanted plain data"):
-        save_tasks([TASK, dataclasses.replace(TASK, task_id="2", checks=(CallCheck((object(),), 1),))], path)
+    with pytest.raises(DatasetError, match="task '2' cannot be written: got range.*, wanted plain data"):
+        save_tasks([TASK, dataclasses.replace(TASK, task_id="2", checks=(CallCheck((range(3),), 1),))], path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["tasks.jsonl"]
 
@@ -148,7 +152,7 @@ LINE = {"codegym": 1, "task_id": "1", "prompt": "p", "checks": [{"stdin": "", "s
     ("changes", "message"),
     [
         ({"codegym": 2}, "field 'codegym': got 2, wanted 1"),
-        ({"checks": []}, "task '1' has no checks"),
+        ({"checks": []}, "task '1': no checks"),
         ({"checks": [{"stdin": ""}]}, "field 'checks': got a dict of 1, wanted objects with stdin/stdout or"),
         ({"checks": [{"stdin": 1, "stdout": ""}]}, "field 'checks': got 1, wanted text"),
         ({"checks": [{"arguments": 1, "expected": 2}]}, "arguments: got 1, wanted a list"),

@@ -94,7 +94,7 @@ def test_bad_rows_can_be_left_out_with_one_warning(write):
     assert len(caught) == 1 and caught[0].filename == __file__
     assert tasks.ids == ("1", "2")
     assert [line for line, _ in tasks.rejected_rows] == [2, 4, 5]
-    assert "has no checks" in tasks.rejected_rows[1][1]
+    assert "no checks" in tasks.rejected_rows[1][1]
     assert "task id '2' is already that of line 3" in tasks.rejected_rows[2][1]
 
 
