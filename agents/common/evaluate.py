@@ -16,9 +16,8 @@ from agents.policies.causal import Policy
 from agents.seeding import numpy_generator, torch_generator
 from codegym.errors import SandboxError
 from codegym.evaluation.metrics import bootstrap_interval
-from codegym.judge import Verdict
-from codegym.judge.shared import make_judge
-from codegym.sandbox.base import Limits
+from codegym.judge import Verdict, make_judge
+from codegym.sandbox import Limits
 from codegym.tasks.record import Task
 from codegym.tasks.source import TaskSource
 

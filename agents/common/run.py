@@ -29,11 +29,10 @@ from agents.seeding import torch_generator
 from codegym.envs.config import EnvConfig
 from codegym.envs.vector import CodeVectorEnv
 from codegym.errors import SandboxError
-from codegym.judge import JudgeLike
-from codegym.judge.shared import make_judge
+from codegym.judge import JudgeLike, make_judge
 from codegym.rewards import parse_reward
 from codegym.sampling import derive_seed
-from codegym.sandbox.base import Limits
+from codegym.sandbox import Limits
 from codegym.step import Step
 from codegym.tasks.source import make_task_source
 

@@ -26,7 +26,6 @@ from rich.table import Table
 from agents import ppo
 from benchmarks.lab.experiment import Cell
 from benchmarks.lab.spread import Spread
-from codegym.sandbox.backends import Backend
 from codegym.tasks.procedural import FAMILIES
 
 MEASURE = "mc_explained_variance"
@@ -50,7 +49,7 @@ class Options:
     states: int = 256
     completions: int = 32
     """Of each state."""
-    sandbox: Backend = "auto"
+    sandbox: str = "auto"
     out: Path = Path("runs/critics")
 
 

@@ -28,7 +28,7 @@ from agents.policies.causal import Policy
 from agents.seeding import numpy_generator, torch_generator
 from benchmarks.lab.experiment import Cell
 from codegym import Judge
-from codegym.sandbox.backends import Backend, open_sandbox
+from codegym.sandbox import open_sandbox
 from codegym.scorers.prm.model import ProcessRewardModel
 from codegym.syntax.lines import LineKind, line_kinds
 from codegym.tasks.procedural import FAMILIES
@@ -53,7 +53,7 @@ class Options:
     """Programs an update."""
     learning_rate: float = 1e-4
     eval_programs: int = 256
-    sandbox: Backend = "auto"
+    sandbox: str = "auto"
     out: Path = Path("runs/hacking")
 
 

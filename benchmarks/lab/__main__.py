@@ -25,7 +25,6 @@ from benchmarks.lab.plots import draw_map
 from benchmarks.lab.prepare import make_prm, make_start, start_rates
 from benchmarks.lab.report import Found, report
 from benchmarks.lab.runner import Runner, plan, restore, tune, tuning_rows
-from codegym.sandbox.backends import Backend
 
 WIDTH = 140
 """Cells of the table, in a narrower terminal too: broken rows are harder to read than long ones."""
@@ -41,7 +40,7 @@ class Options:
     """Folder of the results; runs/experiment or runs/map."""
     cache: Path = Path("runs/cache")
     """Folder of starts, which several experiments share."""
-    sandbox: Backend = "auto"
+    sandbox: str = "auto"
     processes: int = max(1, os.cpu_count() or 1)
     """Arms that are trained at the same time, with one thread each."""
     seeds: int | None = None

@@ -22,7 +22,7 @@ from benchmarks.lab.experiment import Cell, Experiment
 from benchmarks.lab.train_arm import VALUE_MODEL, tasks_of
 from codegym import Judge, Task
 from codegym.sampling import Completion, PrefixRequest, derive_seed
-from codegym.sandbox.backends import Backend, open_sandbox
+from codegym.sandbox import open_sandbox
 from codegym.scorers.labels.files import append_labels, read_card
 from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import LabeledProgram, agreement
@@ -75,7 +75,7 @@ def make_start(experiment: Experiment, cache: Path, console: Console) -> Path:
     return sft.train(config, cache, console)
 
 
-def start_rates(experiment: Experiment, start: Path, folder: Path, sandbox: Backend) -> dict[str, list[float]]:
+def start_rates(experiment: Experiment, start: Path, folder: Path, sandbox: str) -> dict[str, list[float]]:
     """Pass rate of the start in each cell, on unseen tasks: the rate and its 95 % interval."""
     file = folder / "start.json"
     found: dict[str, list[float]] = json.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -95,7 +95,7 @@ def clopper_pearson(rate: float, count: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend, console: Console) -> dict[str, Any]:
+def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: str, console: Console) -> dict[str, Any]:
     """Label programs of the start and train a process reward model on them; gives what that has cost and is worth."""
     card = folder / "prm" / "cost.json"
     if card.exists():
@@ -133,7 +133,7 @@ def make_prm(experiment: Experiment, start: Path, folder: Path, sandbox: Backend
 
 
 def _label(
-    experiment: Experiment, tasks: dict[str, Task], start: Path, file: Path, sandbox: Backend, console: Console
+    experiment: Experiment, tasks: dict[str, Task], start: Path, file: Path, sandbox: str, console: Console
 ) -> list[LabeledProgram]:
     sampler = PolicySampler(Policy.load(start), Cell(experiment.label_horizon[1]).max_tokens)
     settings = LabelSettings(num_completions=experiment.num_completions, keep_completions=experiment.keep_completions)

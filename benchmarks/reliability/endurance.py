@@ -32,9 +32,9 @@ from benchmarks.reliability.boxes import (
     settle,
     strangers,
 )
-from benchmarks.reliability.mixture import Backend, mix, open_backend
+from benchmarks.reliability.mixture import mix, open_backend
 from codegym.judge import Judge
-from codegym.sandbox.base import Limits
+from codegym.sandbox import Limits
 
 MIB = 1 << 20
 ALLOWED_GROWTH = 0.05
@@ -48,7 +48,7 @@ class Config:
     """Settings of one run."""
 
     programs: int = 100_000
-    sandbox: Backend = "docker"
+    sandbox: str = "docker"
     workers: int = 2
     recycle_after: int = 10_000
     """Programs after which a box is replaced; 0 is never, so that each one does all of its share."""

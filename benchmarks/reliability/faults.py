@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.reliability.boxes import leftovers, own_temp_folder
-from benchmarks.reliability.mixture import Backend, Known, mix, open_backend
+from benchmarks.reliability.mixture import Known, mix, open_backend
 from benchmarks.reliability.saboteur import Saboteur, restart_engine
 from benchmarks.speed.sandbox.programs import HUMANEVAL, find_rows, read_rows
 from codegym.errors import SandboxError
 from codegym.judge import Judge, Verdict
-from codegym.sandbox.base import Limits
+from codegym.sandbox import Limits
 from codegym.sandbox.docker import OWNER, engine
 
 LIMITS = Limits(cpu_seconds=4, wall_seconds=5)
@@ -46,7 +46,7 @@ class Config:
     """Settings of one run."""
 
     programs: int = 2000
-    sandbox: Backend = "docker"
+    sandbox: str = "docker"
     workers: int = 2
     restart_engine: bool = False
     """Restart the Docker engine once, half way; it ends the containers of everybody on this machine."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import cast
 
 from codegym.judge import Status
-from codegym.sandbox.base import Limits
-from codegym.sandbox.docker import DockerSandbox
-from codegym.sandbox.pool import Pool
-from codegym.sandbox.process import ProcessSandbox
+from codegym.sandbox import BACKENDS, Limits, Pool
 from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
 
-Backend = Literal["docker", "process"]
 _GOLD = "def total(numbers):\n    result = 0\n    for number in numbers:\n        result += number\n    return result\n"
 _MAIN = "print(total([int(word) for word in input().split()]))\n"
 _CASES: tuple[tuple[list[int], int], ...] = (([1, 2, 3], 6), ([10, -4], 6), ([], 0), ([7] * 9, 63))
@@ -82,7 +78,7 @@ def mix(count: int, seed: int = 0) -> Iterator[Known]:
         yield Known(task, f"{completion}# {seed}-{number}\n", status)
 
 
-def open_backend(backend: Backend, limits: Limits, workers: int, recycle_after: int) -> Pool:
-    """A sandbox with settings that ``codegym.sandbox.backends.open_sandbox`` has no parameter for."""
-    sandbox = DockerSandbox if backend == "docker" else ProcessSandbox
-    return sandbox(limits, workers, recycle_after=recycle_after)
+def open_backend(backend: str, limits: Limits, workers: int, recycle_after: int) -> Pool:
+    """Open a pool whose boxes are replaced after ``recycle_after`` programs."""
+    make_pool = cast("Callable[..., Pool]", BACKENDS.get_plugin(backend))
+    return make_pool(limits, workers, recycle_after=recycle_after)

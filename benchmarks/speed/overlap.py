@@ -28,9 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lab.spread import Spread
-from benchmarks.reliability.mixture import Backend
 from codegym import Judge, Task
-from codegym.sandbox.backends import open_sandbox
+from codegym.sandbox import open_sandbox
 from codegym.tasks.procedural import Arithmetic
 
 END = 256
@@ -41,7 +40,7 @@ END = 256
 class Config:
     """Settings of one run."""
 
-    sandbox: Backend = "docker"
+    sandbox: str = "docker"
     workers: int = max(1, (os.cpu_count() or 2) - 1)
     """Programs that are judged at the same time."""
     slots: int = 64

@@ -12,10 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from codegym.sampling import Sampler
-from codegym.sandbox.backends import Backend, open_sandbox
+from codegym.sandbox.backends import BACKENDS, open_sandbox
 from codegym.sandbox.base import Limits, Sandbox
 from codegym.tasks.datasets import DATASETS, TaskSet, load_tasks
 
+SANDBOX_HELP = (
+    f"Back end: {', '.join(BACKENDS)}, package.module:object for one of your own, or auto, which is Docker if an "
+    "engine answers, else the process back end (see: codegym sandbox check)."
+)
 output = Console()
 errors = Console(stderr=True)
 
@@ -39,8 +43,7 @@ class TaskOptions:
 class SandboxOptions:
     """Where programs run."""
 
-    sandbox: Backend = "auto"
-    """"auto" is Docker where an engine answers, else the process back end (see: codegym sandbox check)."""
+    sandbox: Annotated[str, tyro.conf.arg(metavar="NAME", help=SANDBOX_HELP)] = "auto"
     workers: int | None = None
     """Programs at the same time; by default one for each core."""
     packages: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -15,7 +15,7 @@ from codegym.render import ansi
 
 def replay(
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
-    sandbox: Literal["auto", "docker", "process", "fake"] | None = None,
+    sandbox: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
     path: Path | None = None,
     show: bool = False,
     html: Path | None = None,
@@ -31,7 +31,7 @@ def replay(
 
     Args:
         file: a .jsonl file.
-        sandbox: judge in this sandbox instead of the recorded one.
+        sandbox: Sandbox to judge in instead of the recorded one, named as in gym.make.
         path: file of the data set, where it lies elsewhere than when the episodes were recorded.
         show: print every episode, each line coloured by its reward.
         html: folder for a page of each episode.

@@ -15,14 +15,13 @@ from rich.table import Table
 from codegym.cli.common import errors, output
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox import cgroup
-from codegym.sandbox.backends import open_sandbox
-from codegym.sandbox.base import Limits, Request, ScriptJob
-from codegym.sandbox.pool import Pool
+from codegym.sandbox.backends import BACKENDS, open_sandbox
+from codegym.sandbox.base import Limits, Request, Sandbox, ScriptJob
 
 try:
     from codegym.sandbox import docker as back_end
     from codegym.sandbox import image
-except ImportError:  # the extra is not installed
+except SandboxError:  # the extra is not installed
     back_end = image = None  # type: ignore[assignment]
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -86,7 +85,7 @@ def bench(programs: int = 400, workers: int | None = None) -> int:
     table = Table("sandbox", title="A trivial program")
     for name in ("workers", "programs/s", "p50 ms", "p95 ms", "start s"):
         table.add_column(name, justify="right")
-    for name in ("docker", "process"):
+    for name in BACKENDS:
         try:
             table.add_row(*_time(lambda name=name: open_sandbox(name, Limits(), workers), name, programs))  # type: ignore[misc]
         except SandboxError as error:
@@ -95,7 +94,7 @@ def bench(programs: int = 400, workers: int | None = None) -> int:
     return 0 if table.row_count else 1
 
 
-def _time(make: Callable[[], Pool], name: str, num_programs: int) -> tuple[str, ...]:
+def _time(make: Callable[[], Sandbox], name: str, num_programs: int) -> tuple[str, ...]:
     started = time.perf_counter()
     with make() as sandbox:
         ready = time.perf_counter()
@@ -109,7 +108,7 @@ def _time(make: Callable[[], Pool], name: str, num_programs: int) -> tuple[str, 
     return name + level, str(sandbox.num_workers), f"{rate:,.0f}", *milliseconds, f"{ready - started:.2f}"
 
 
-def _seconds(sandbox: Pool, num_programs: int) -> float:
+def _seconds(sandbox: Sandbox, num_programs: int) -> float:
     started = time.perf_counter()
     for future in [sandbox.submit(_TRIVIAL) for _ in range(num_programs)]:
         future.result()

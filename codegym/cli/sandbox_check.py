@@ -7,21 +7,22 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
 from rich.table import Table
 from rich.text import Text
 
-from codegym.cli.common import errors, output
+from codegym.cli.common import SANDBOX_HELP, errors, output
 from codegym.cli.sandbox_probes import PROBE_LIMITS, PROBES, Finding, State, probe
 from codegym.errors import SandboxError
 from codegym.sandbox import cgroup
-from codegym.sandbox.backends import Backend, open_sandbox
+from codegym.sandbox.backends import open_sandbox
 from codegym.sandbox.process import LEVELS, unavailable_reason
 
 try:
     from codegym.sandbox import docker as back_end
-except ImportError:  # the extra is not installed
+except SandboxError:  # the extra is not installed
     back_end = None  # type: ignore[assignment]
 
 _COLOURS = {"ok": "green", "weak": "yellow", "absent": "red"}
@@ -32,7 +33,7 @@ _LEVELS = {
 }
 
 
-def check(sandbox: Backend = "auto") -> int:
+def check(sandbox: Annotated[str, tyro.conf.arg(metavar="NAME", help=SANDBOX_HELP)] = "auto") -> int:
     """Say what isolation this host gives, then measure it from inside with small programs.
 
     Each line is "ok", "weak" (works, but see what it says) or "absent". Exit status 1 where no sandbox can be made,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from codegym.sandbox.base import Failure
 from codegym.tasks.record import Task
 
 
 class Status(StrEnum):
-    """What became of a program or of one check."""
+    """Status of a program or of one check."""
 
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"
@@ -22,23 +22,24 @@ class Status(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
     NOT_RUN = "not_run"
-    """Of checks only: the process had ended, or an earlier check used up a limit or was the last one wanted."""
+    """Status of a check only: the process had ended, an earlier check hit a limit, or the judge stops at the first
+    failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge decided about one program."""
+    """Decision of a judge about one program."""
 
     status: Status
-    """That of the first check that did not pass."""
+    """Status of the first check that did not pass, ``PASSED`` if all did."""
     checks: tuple[Status, ...]
-    """One for each check of the task, in order."""
+    """Status of each check of the task, in order."""
     error: Failure | None = None
-    """The exception behind ``status``; its line is 1-based in the completion, None where it lies outside."""
+    """Exception behind ``status``; its line is 1-based in the completion, None if it is outside of the completion."""
     cpu_seconds: float = 0.0
-    """CPU time of all processes of the program."""
+    """CPU time of all processes of the program, in seconds."""
     executed_lines: frozenset[int] | None = None
-    """1-based lines of the completion that ran, where the judge was made with ``trace_lines``."""
+    """1-based lines of the completion that were executed, None unless the judge was made with ``trace_lines``."""
 
     @property
     def passed(self) -> bool:
@@ -47,17 +48,23 @@ class Verdict:
 
     @property
     def passed_checks(self) -> int:
-        """How many checks passed."""
+        """Number of checks that passed."""
         return self.checks.count(Status.PASSED)
 
     @property
     def total_checks(self) -> int:
-        """How many checks the task has."""
+        """Number of checks of the task."""
         return len(self.checks)
 
 
+@runtime_checkable
 class JudgeLike(Protocol):
     """Judge of finished programs: ``codegym.Judge``, or any object with this method."""
 
     def submit(self, task: Task, completion: str) -> Future[Verdict]:
-        """Start judging; the future holds a verdict, or a ``SandboxError`` if the machine failed."""
+        """Start judging; the future holds a verdict, or a ``SandboxError`` if the machine failed.
+
+        Args:
+            task: Task with the checks.
+            completion: Program without the task's preamble.
+        """

@@ -14,11 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
-import docker.errors
-import docker.utils
-import requests
-
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.base import Limits
 from codegym.sandbox.cgroup import OVERHEAD_PROCESSES, box_memory_mb
@@ -26,6 +21,14 @@ from codegym.sandbox.connection import Box
 from codegym.sandbox.image import BOX_PATH, LABEL, PACKAGES_PATH, ensure_image
 from codegym.sandbox.pool import Pool
 from codegym.sandbox.process import CAPABILITIES, FLAGS, PRELOAD, START_ENVIRONMENT, random_uid
+
+try:
+    import docker
+    import docker.errors
+    import docker.utils
+    import requests
+except ImportError as error:
+    raise SandboxUnavailable("the Docker SDK is not installed. pip install 'codegym[docker]'") from error
 
 OWNER = "codegym.owner"
 """Label of a container: which process on which host it serves."""
@@ -79,6 +82,15 @@ class DockerSandbox(Pool):
             sweep(client)
             self._image = image or ensure_image(client, packages)
         super().__init__(self._start_box, num_workers or os.cpu_count() or 1, limits, recycle_after)
+
+    @staticmethod
+    def check_available() -> None:
+        """Raise if no Docker engine answers on this host.
+
+        Raises:
+            SandboxUnavailable: No engine answers, its socket is forbidden, or it is on another machine.
+        """
+        _check_address(_address())
 
     def _start_box(self) -> Box:
         nonce = secrets.token_hex(16)
@@ -145,25 +157,21 @@ class DockerSandbox(Pool):
 
 @contextlib.contextmanager
 def engine() -> Iterator[docker.DockerClient]:
-    """A client of the local engine; what goes wrong with it inside the block is a ``SandboxError``.
+    """Yield a client of the local engine; an error of the engine inside the block is a ``SandboxError``.
 
-    A client a block, since clients are neither thread-safe nor do they outlive a restart of the engine.
+    Every block has a client of its own, because clients are not thread-safe and do not survive a restart of the engine.
 
     Raises:
-        SandboxUnavailable: no engine answers, or it is on another machine.
+        SandboxUnavailable: No engine answers, its socket is forbidden, or it is on another machine.
+        SandboxError: The engine failed inside the block.
     """
-    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    if not address.startswith("unix://"):
-        raise SandboxUnavailable(f"DOCKER_HOST is {address}: the engine must be on this host (unix://...)")
+    address = _address()
+    _check_address(address)
     try:
-        _check_socket(address)
         # by its address: from_env would follow a context of the command line, which may lead to another machine
         client = docker.DockerClient(address, timeout=60)
     except (docker.errors.DockerException, OSError) as error:
-        raise SandboxUnavailable(
-            f"no Docker engine answers at {address} ({_short(error)}). Start one (systemctl start docker, or dockerd "
-            'as root), set DOCKER_HOST for a rootless one, or use sandbox="process"'
-        ) from error
+        raise _unavailable(address, error) from error
     try:
         yield client
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -172,11 +180,36 @@ def engine() -> Iterator[docker.DockerClient]:
         client.close()
 
 
-def _check_socket(address: str) -> None:
-    """Connect to the engine and hang up, or raise ``OSError``: the SDK loses its open socket where nothing listens."""
+def _address() -> str:
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
+def _check_address(address: str) -> None:
+    """Connect to the engine and hang up: the SDK leaks its open socket if no engine listens."""
+    if not address.startswith("unix://"):
+        raise SandboxUnavailable(
+            f"the Docker engine must be on this host: got DOCKER_HOST={address}; expected unix://PATH. "
+            'Unset DOCKER_HOST, or use sandbox="process"'
+        )
     with socket.socket(socket.AF_UNIX) as visitor:
         visitor.settimeout(60)
-        visitor.connect("/" + docker.utils.parse_host(address).removeprefix("http+unix://").lstrip("/"))
+        try:
+            visitor.connect("/" + docker.utils.parse_host(address).removeprefix("http+unix://").lstrip("/"))
+        except (docker.errors.DockerException, OSError) as error:
+            raise _unavailable(address, error) from error
+
+
+def _unavailable(address: str, error: Exception) -> SandboxUnavailable:
+    """Return the error for an engine that does not answer, with what to do."""
+    if isinstance(error, PermissionError):
+        return SandboxUnavailable(
+            f"this user may not use the Docker engine at {address} (permission denied). Add the user to the group of "
+            'the socket (usermod -aG docker USER, then log in again), or use sandbox="process"'
+        )
+    return SandboxUnavailable(
+        f"no Docker engine answers at {address} ({_short(error)}). Start one (systemctl start docker, or dockerd "
+        'as root), set DOCKER_HOST for a rootless one, or use sandbox="process"'
+    )
 
 
 def owner() -> str:

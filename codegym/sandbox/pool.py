@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from codegym.errors import SandboxError, SandboxUnavailable
-from codegym.sandbox.base import Execution, ExitReason, Limits, Request, Run
+from codegym.sandbox.base import Execution, ExitReason, Limits, Request, Run, Sandbox
 from codegym.sandbox.box.protocol import BATCH
 from codegym.sandbox.connection import Box, PrefetchMismatch
 from codegym.sandbox.job_queue import MAX_IN_FLIGHT, Job, JobQueue, Worker
@@ -24,7 +24,7 @@ LAUNCH_SECONDS = 60.0
 Launch = Callable[[], Box]
 
 
-class Pool:
+class Pool(Sandbox):
     """A sandbox of ``num_workers`` boxes; back ends are subclasses that say how a box is launched.
 
     A box has several programs in hand. One that dies, hangs or fails its probe is replaced, and what it had in hand
@@ -89,12 +89,6 @@ class Pool:
         for thread in self._threads:
             thread.join()
         atexit.unregister(self.close)
-
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _work(self, worker: Worker) -> None:
         """One worker: keep a box supplied, replace it when it fails."""

@@ -110,6 +110,16 @@ class ProcessSandbox(Pool):
         self.level = level or strongest_level()
         super().__init__(self._start_box, num_workers or os.cpu_count() or 1, limits, recycle_after)
 
+    @staticmethod
+    def check_available() -> None:
+        """Raise if this host is not Linux; whether a level works is known when a sandbox is opened.
+
+        Raises:
+            SandboxUnavailable: The host is not Linux.
+        """
+        if not sys.platform.startswith("linux"):
+            raise SandboxUnavailable(f"no process sandbox on this host: got {sys.platform}; expected Linux")
+
     def _start_box(self) -> Box:
         return start_box(self.level, self._limits, self._preload, self._packages)
 

@@ -223,7 +223,7 @@ def test_bad_sample_names_file_line_and_field(data: Path, machine: Machine, line
         (["validate", "--dataset", "jsonl", "--path", "{tasks}", "--repeats", "0"], "--repeats must be at least 1"),
         (
             ["validate", "--dataset", "jsonl", "--path", "{tasks}", "--limits.processes", "0"],
-            "Limits.processes must be",
+            "wrong limit processes: got",
         ),
     ],
 )

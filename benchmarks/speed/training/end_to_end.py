@@ -22,7 +22,6 @@ from benchmarks.lab.experiment import QUICK, Arm, Cell, Experiment
 from benchmarks.lab.prepare import make_start
 from benchmarks.lab.train_arm import RunSpec
 from benchmarks.reliability.boxes import live_boxes
-from benchmarks.reliability.mixture import Backend
 from benchmarks.speed.training.products import Products, large_rate
 from benchmarks.speed.training.stages import STAGES, Clock, replacing, watched
 from codegym.scorers.prm.model import ProcessRewardModel
@@ -46,7 +45,7 @@ class Config:
     """Programs an iteration."""
     iterations: int = 5
     """Iterations that are counted."""
-    sandbox: Backend = "docker"
+    sandbox: str = "docker"
 
     @property
     def experiment(self) -> Experiment:
