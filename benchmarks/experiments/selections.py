@@ -1,28 +1,28 @@
 """Which labeled programs should a process reward model learn from? The four selections of PSGPO on the same labels.
 
-Each is trained on with and without the witnesses, the programs that pass and that the labels were found with.
+    python -m benchmarks.experiments.selections --labels runs/prm_pays-full/labels.jsonl \
+        --policy runs/cache/supervised-...
 
-    python -m benchmarks.experiments.selections --labels runs/map/labels.jsonl --policy runs/cache/supervised-...
-
-All of them are compared on the same held-out tasks, those that are not too hard for the sampler. The labels and the
-policy are those of ``python -m benchmarks.lab``.
+Each selection is trained on with and without the witnesses, which are passing programs found while labeling. All models
+are compared on the same held-out tasks, those that are not too hard for the sampler. Labels and policy are those of
+``python -m benchmarks.lab``.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.lab.records import write_record
 from benchmarks.lab.spread import Spread
 from codegym.scorers.labels.files import read_labels
 from codegym.scorers.labels.labels import LabeledProgram, Selection, select
@@ -30,76 +30,99 @@ from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.model import ProcessRewardModel
 from codegym.scorers.prm.train import train
 
+WIDTH = 150
+"""Columns of the table even in a narrower terminal."""
+MEASURES = ("balanced_accuracy", "same_line_auc", "calibration_error", "exact")
+"""Measures of a model in the order of the table."""
+
 
 @dataclass(frozen=True)
-class Options:
-    """What is compared."""
+class SelectionsOptions:
+    """Options of the comparison of selections."""
 
     labels: Path
-    """Written by ``codegym prm label`` or by the experiment."""
+    """File of labeled programs, written by ``codegym prm label`` or by the laboratory."""
     policy: Path
     """Folder of the policy whose trunk the models start from."""
     seeds: int = 3
+    """Models of each selection."""
     epochs: int = 12
+    """Epochs of training."""
     out: Path = Path("runs/selections.json")
+    """File of the results."""
 
 
-WIDTH = 150
-"""Cells of the table, in a narrower terminal too."""
-MEASURES = ("balanced_accuracy", "same_line_auc", "calibration_error", "exact")
+@dataclass(frozen=True)
+class SelectionRow:
+    """Quality of the models that learned from one selection."""
+
+    selection: str
+    """Name of the selection."""
+    witnesses: bool
+    """Whether they learned from witnesses too."""
+    num_programs: int
+    """Labeled programs in the selection."""
+    measures: Mapping[str, Sequence[float]]
+    """Name of a measure -> one value a seed."""
 
 
-def main(options: Options) -> None:
-    """Train a model on each selection with each seed and print what they are worth."""
+def main(options: SelectionsOptions) -> None:
+    """Train a model on each selection with each seed and print a table of their quality."""
     torch.set_num_threads(1)
     programs = read_labels(options.labels)
     rows = [
-        compare(selection, witnesses, programs, options)
+        compare_seeds(selection, witnesses, programs, options)
         for witnesses in (True, False)
         for selection in get_args(Selection)
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    console = Console()
-    Console(width=max(console.width, WIDTH)).print(table(rows, options.seeds))
+    write_record(options.out, rows)
+    Console(width=max(Console().width, WIDTH)).print(selections_table(rows, options.seeds))
 
 
-def compare(
-    selection: Selection, witnesses: bool, programs: Sequence[LabeledProgram], options: Options
-) -> dict[str, Any]:
-    """Train on one selection with each seed; gives all seeds' measures."""
-    row: dict[str, Any] = {
-        "selection": selection,
-        "witnesses": witnesses,
-        "programs": len(select(programs, selection)),
-    }
-    row |= {name: [] for name in MEASURES}
+def compare_seeds(
+    selection: Selection, witnesses: bool, programs: Sequence[LabeledProgram], options: SelectionsOptions
+) -> SelectionRow:
+    """Train models on one selection, one a seed, and return their quality.
+
+    Args:
+        selection: Name of the selection.
+        witnesses: Whether to learn from witnesses too.
+        programs: All labeled programs.
+        options: Options of the comparison.
+    """
+    measures: dict[str, list[float]] = {name: [] for name in MEASURES}
     for seed in range(options.seeds):
         model = ProcessRewardModel.from_policy(options.policy)
         config = TrainConfig(
             selection=selection, witnesses=witnesses, epochs=options.epochs, seed=seed, on_useless="warn"
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it is no better than guessing is in the table
+            warnings.simplefilter("ignore")  # the table shows if a model is no better than chance
             report = train(model, programs, config)
         found = report.as_dict()
         found["exact"] = report.first_error["exact"] / max(1, sum(report.first_error.values()))
         for name in MEASURES:
-            row[name].append(found[name])
-    return row
+            measures[name].append(found[name])
+    return SelectionRow(selection, witnesses, len(select(programs, selection)), measures)
 
 
-def table(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
-    """Mean over seeds, and smallest and largest."""
-    made = Table(title=f"mean of {seeds} seeds (smallest..largest)")
-    heads = ("selection", "witnesses", "programs", "balanced accuracy", "same place", "calibration error", "exact")
+def selections_table(rows: Sequence[SelectionRow], seeds: int) -> Table:
+    """Return a table with the mean over seeds, and the smallest and largest value.
+
+    Args:
+        rows: Lines of the table.
+        seeds: Number of seeds, for the title.
+    """
+    table = Table(title=f"mean of {seeds} seeds (smallest..largest)")
+    heads = ("selection", "witnesses", "programs", "balanced accuracy", "same-line AUC", "calibration error", "exact")
     for name in heads:
-        made.add_column(name, justify="left" if name == "selection" else "right")
+        table.add_column(name, justify="left" if name == "selection" else "right")
     for row in rows:
-        cells = [Spread.of(row[m], statistics.mean).show(".3f") for m in MEASURES]
-        made.add_row(row["selection"], "yes" if row["witnesses"] else "no", f"{row['programs']:,}", *cells)
-    return made
+        cells = [Spread.of(row.measures[name], statistics.mean).format(".3f") for name in MEASURES]
+        table.add_row(row.selection, "yes" if row.witnesses else "no", f"{row.num_programs:,}", *cells)
+    return table
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    main(tyro.cli(SelectionsOptions, description=__doc__))

@@ -1,51 +1,72 @@
-"""What it costs to solve half of the tasks: programs, and completions of labels where there are any."""
+"""Cost of solving half of the tasks, and its interval over seeds."""
 
 from __future__ import annotations
 
 import math
 import random
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-Result = Mapping[str, Any]
-GOAL = 0.5
-"""The pass rate whose price is compared."""
+TARGET_PASS_RATE = 0.5
+"""Pass rate whose cost is compared."""
 
 
-def samples_to_threshold(curve: Sequence[Result], goal: float = GOAL) -> float:
-    """Programs until the mean pass rate of two evaluations in a row reaches the goal; infinite where it never does."""
-    points = evaluated(curve)
-    for before, now in zip(points, points[1:], strict=False):
-        if (before["eval_pass_rate"] + now["eval_pass_rate"]) / 2 >= goal:
-            return float(now["programs"])
+@dataclass(frozen=True)
+class CurvePoint:
+    """One iteration of a learning curve."""
+
+    programs: int
+    """Programs written so far."""
+    pass_rate: float | None = None
+    """Pass rate of the iteration's programs."""
+    tokens: float | None = None
+    """Mean number of tokens of a program."""
+    eval_pass_rate: float | None = None
+    """Pass rate on unseen tasks, if there was an evaluation."""
+
+
+def evaluations(curve: Sequence[CurvePoint]) -> list[tuple[int, float]]:
+    """Return the number of programs and the pass rate at each evaluation of ``curve``."""
+    return [(point.programs, point.eval_pass_rate) for point in curve if point.eval_pass_rate is not None]
+
+
+def samples_to_threshold(curve: Sequence[CurvePoint], threshold: float = TARGET_PASS_RATE) -> float:
+    """Return the programs until two consecutive evaluations have a mean of ``threshold``; infinite if they never do.
+
+    Args:
+        curve: Learning curve of a run.
+        threshold: Pass rate to reach.
+    """
+    points = evaluations(curve)
+    for (_, before), (programs, now) in zip(points, points[1:], strict=False):
+        if (before + now) / 2 >= threshold:
+            return float(programs)
     return math.inf
 
 
-def evaluated(curve: Sequence[Result]) -> list[Result]:
-    """The points of a curve at which there was an evaluation."""
-    return [point for point in curve if "eval_pass_rate" in point]
+def median(costs: Sequence[float]) -> float:
+    """Return the median of ``costs``; it is infinite if half of them are."""
+    return math.inf if sum(map(math.isinf, costs)) * 2 >= len(costs) else statistics.median(costs)
 
 
-def interval_of_median(prices: Sequence[float], seed: int = 0, num_resamples: int = 2_000) -> tuple[float, float]:
-    """95 % of the median over seeds, by drawing seeds with replacement; an infinite price is one that was never paid.
+def interval_of_median(costs: Sequence[float], seed: int = 0, num_resamples: int = 2_000) -> tuple[float, float]:
+    """Return the 95 % interval of the median over seeds, by bootstrap; with fewer than three seeds, their range.
 
-    With few seeds it is as wide as what was seen: no more can be said.
+    Costs may be infinite, which ``scipy.stats.bootstrap`` cannot interpolate.
+
+    Args:
+        costs: One cost a seed.
+        seed: Seed of the resampling.
+        num_resamples: Bootstrap resamples.
     """
-    if len(prices) < 3:
-        return min(prices), max(prices)
+    if len(costs) < 3:
+        return min(costs), max(costs)
     rng = random.Random(seed)
-    medians = sorted(median(rng.choices(prices, k=len(prices))) for _ in range(num_resamples))
+    medians = sorted(median(rng.choices(costs, k=len(costs))) for _ in range(num_resamples))
     return medians[round(0.025 * (num_resamples - 1))], medians[round(0.975 * (num_resamples - 1))]
 
 
-def median(prices: Sequence[float]) -> float:
-    """The middle one; infinite where half of them are."""
-    return math.inf if sum(map(math.isinf, prices)) * 2 >= len(prices) else statistics.median(prices)
-
-
-def said(price: float, budget: float | None = None) -> str:
-    """A price in words."""
-    if math.isinf(price):
-        return "never" if budget is None else f"not in {budget:,.0f}"
-    return f"{price:,.0f}"
+def format_count(cost: float) -> str:
+    """Return ``cost`` as text, "never" if it is infinite."""
+    return "never" if math.isinf(cost) else f"{cost:,.0f}"

@@ -1,10 +1,8 @@
-"""One arm with one seed, in a process of its own: ``python -m benchmarks.lab.train_arm ARM.json``."""
+"""Train one arm with one seed in a process of its own: ``python -m benchmarks.lab.train_arm SPEC.json``."""
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,121 +13,114 @@ from agents.common.evaluate import pass_rates
 from agents.common.run import Run
 from agents.generation.generate import Sampling
 from agents.policies.causal import Policy
-from benchmarks.lab.experiment import ARMS, Arm, Cell, Experiment, Options
+from benchmarks.lab.design import Arm, Design, RunSpec, Setting
+from benchmarks.lab.records import from_plain, read_record, write_record
+from benchmarks.lab.results import ArmResult, PassRate
+from benchmarks.lab.stats import CurvePoint
 from codegym.scorers.prm.model import ProcessRewardModel
 
 MAX_PROMPT_TOKENS = 64
 VALUE_MODEL = "value_model"
-"""Folder beside that of the process reward model."""
+"""Folder of the value model, beside that of the process reward model."""
+RESULT = "result.json"
+"""File of the result in the folder of a run."""
+TRAINERS: dict[str, tuple[Any, Any]] = {
+    "ppo": (ppo.PPOConfig, ppo.train),
+    "grpo": (grpo.GRPOConfig, grpo.train),
+}
+"""Name of an agent -> its configuration and its training function."""
+CURVE = {"programs": "programs", "pass_rate": "pass_rate", "eval_pass_rate": "eval_pass_rate", "tokens": "tokens"}
+"""Field of ``CurvePoint`` -> log key."""
 
 
-@dataclass(frozen=True)
-class RunSpec:
-    """All that an arm's process must know."""
-
-    experiment: Experiment
-    cell: Cell
-    arm: str
-    options: Options
-    seed: int
-    start: str
-    """Folder of the policy."""
-    prm: str
-    """Folder of the process reward model."""
-    out: str
-    sandbox: str
-
-    def write(self, file: Path) -> None:
-        """Write it to a file."""
-        values = asdict(self) | {"experiment": self.experiment.as_dict()}
-        file.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, file: Path) -> RunSpec:
-        """Read it from a file."""
-        values = json.loads(file.read_text("utf-8"))
-        experiment, cell = Experiment.of(values["experiment"]), Cell(**values["cell"])
-        return cls(**(values | {"experiment": experiment, "cell": cell}))
+def run_arm(spec: RunSpec) -> ArmResult:
+    """Train the arm of ``spec`` and return its learning curve and final pass rates."""
+    run = train(spec, spec.design.get_arm(spec.arm))
+    points = [{name: row[key] for name, key in CURVE.items() if key in row} for row in run.metrics()]
+    curve = tuple(from_plain(CurvePoint, point) for point in points)
+    policy = Policy.load(run.folder / "policy")
+    final = {name: evaluate(spec, policy, greedy=name == "greedy") for name in ("sampled", "greedy")}
+    return ArmResult(spec.setting, spec.arm, spec.seed, spec.options, curve, **final)
 
 
-def run_arm(todo: RunSpec) -> dict[str, Any]:
-    """Train; gives the learning curve and the pass rate on unseen tasks."""
-    arm = next(arm for arm in ARMS if arm.name == todo.arm)
-    run = train(todo, arm)
-    curve = [
-        {key: row[key] for key in ("programs", "pass_rate", "eval_pass_rate", "tokens") if key in row}
-        for row in run.metrics()
-    ]
-    final = evaluate(todo, run.folder / "policy")
-    return {
-        "cell": asdict(todo.cell),
-        "arm": todo.arm,
-        "seed": todo.seed,
-        "options": dict(todo.options),
-        "curve": curve,
-        **final,
-    }
+def train(spec: RunSpec, arm: Arm) -> Run:
+    """Train an arm in its folder, or resume an interrupted run.
 
-
-def train(todo: RunSpec, arm: Arm) -> Run:
-    """Train the arm in its folder; what was interrupted goes on."""
-    experiment, cell = todo.experiment, todo.cell
-    common = {
-        "policy": Path(todo.start),
-        "out": Path(todo.out),
-        "reward": experiment.reward,
-        "shaping": experiment.shaping if arm.dense else "",
-        "sandbox": todo.sandbox,
-        "num_iterations": cell.iterations,
-        "batch_size": experiment.programs,
-        "max_tokens": cell.max_tokens,
+    Args:
+        spec: The run.
+        arm: The arm of the run.
+    """
+    design, setting = spec.design, spec.setting
+    options: dict[str, Any] = {
+        "policy": Path(spec.initial_policy),
+        "out": Path(spec.out),
+        "reward": design.reward,
+        "shaping": design.shaping if arm.dense else "",
+        "sandbox": spec.sandbox,
+        "num_iterations": setting.num_iterations,
+        "batch_size": design.batch_size,
+        "max_tokens": setting.max_tokens,
         "max_prompt_tokens": MAX_PROMPT_TOKENS,
-        "eval_every": experiment.eval_every,
-        "eval_programs": experiment.eval_programs,
-        "stop_at_pass_rate": experiment.stop_at,
-        "seed": todo.seed,
-        **todo.options,
+        "eval_every": design.eval_every,
+        "eval_programs": design.eval_programs,
+        "stop_at_pass_rate": design.stop_at_pass_rate,
+        "seed": spec.seed,
+        **({"value_init": "weights"} if arm.value_init != "none" else {}),
+        **arm.options,
+        **spec.options,
     }
-    given = {
-        "line_scorer": ProcessRewardModel.load(prm_of(todo, arm)) if arm.needs_labels else None,
-        "tasks": tasks_of(experiment, cell, curriculum=arm.curriculum),
-        "eval_tasks": tasks_of(experiment, cell, split="test"),
-    }
-    if arm.agent == "grpo":
-        return grpo.train(grpo.GRPOConfig(**common), **given)
-    critic = {"critic_epochs": 2, "value_init": "weights" if arm.value_init else "none"}
-    return ppo.train(ppo.PPOConfig(**(critic | common)), **given)
+    make_config, train_agent = TRAINERS[arm.agent]
+    return train_agent(
+        make_config(**options),
+        line_scorer=ProcessRewardModel.load(prm_folder(spec, arm)) if arm.needs_labels else None,
+        tasks=make_tasks(design, setting, curriculum=arm.curriculum),
+        eval_tasks=make_tasks(design, setting, split="test"),
+    )
 
 
-def prm_of(todo: RunSpec, arm: Arm) -> Path:
-    """Folder of what an arm's lines are scored with, or its critic starts from."""
-    prm = Path(todo.prm)
-    return prm.with_name(VALUE_MODEL) if arm.value_init == "returns" else prm
+def prm_folder(spec: RunSpec, arm: Arm) -> Path:
+    """Return the folder of the model that scores the lines of an arm or initialises its critic.
+
+    Args:
+        spec: The run.
+        arm: The arm of the run.
+    """
+    prm = Path(spec.prm)
+    return prm.with_name(VALUE_MODEL) if arm.value_init == "value_model" else prm
 
 
-def tasks_of(experiment: Experiment, cell: Cell, split: str = "train", *, curriculum: bool = False) -> Any:
-    """The tasks of a cell, or those of all lengths up to its own."""
-    config = sft.Config(family=experiment.family, horizon=(1, cell.horizon), difficulty=cell.difficulty)
-    return sft.make_family(config, split, None if curriculum else cell.horizon)  # type: ignore[arg-type]
+def make_tasks(design: Design, setting: Setting, split: str = "train", *, curriculum: bool = False) -> Any:
+    """Return the task source of a setting.
+
+    Args:
+        design: Design of the experiment, which names the family.
+        setting: Length and difficulty of the tasks.
+        split: "train" or "test".
+        curriculum: Whether to return tasks of all lengths up to the setting's own.
+    """
+    config = sft.Config(family=design.family, horizon=(1, setting.num_lines), difficulty=setting.difficulty)
+    return sft.make_family(config, split, None if curriculum else setting.num_lines)  # type: ignore[arg-type]
 
 
-def evaluate(todo: RunSpec, policy: Path) -> dict[str, Any]:
-    """Pass rates on unseen tasks, of sampled programs and of the likeliest ones."""
-    source = {todo.cell.horizon: tasks_of(todo.experiment, todo.cell, "test")}
-    loaded, found = Policy.load(policy), {}
-    for name, greedy in (("sampled", False), ("greedy", True)):
-        sampling = Sampling(todo.cell.max_tokens, greedy=greedy)
-        (rate,) = pass_rates(loaded, source, sampling, 2 * todo.experiment.eval_programs, todo.sandbox)
-        found[name] = {"pass_rate": rate.pass_rate, "interval": list(rate.interval)}
-    return found
+def evaluate(spec: RunSpec, policy: Policy, *, greedy: bool) -> PassRate:
+    """Return the pass rate on unseen tasks.
+
+    Args:
+        spec: The run.
+        policy: Policy that writes the programs.
+        greedy: Whether to take the most likely token each time instead of sampling.
+    """
+    tasks = {spec.setting.num_lines: make_tasks(spec.design, spec.setting, "test")}
+    sampling = Sampling(spec.setting.max_tokens, greedy=greedy)
+    (found,) = pass_rates(policy, tasks, sampling, 2 * spec.design.eval_programs, spec.sandbox)
+    return PassRate(found.pass_rate, (found.interval[0], found.interval[1]))
 
 
 def main(file: Path) -> None:
-    """Read what to do and do it, with one thread: two processes of one beat one of two."""
+    """Train the arm that ``file`` specifies, with one thread: two processes of one thread beat one of two."""
     torch.set_num_threads(1)
-    todo = RunSpec.read(file)
-    result = json.dumps(run_arm(todo), indent=1)
-    (Path(todo.out) / "result.json").write_text(result + "\n", encoding="utf-8")
+    spec = read_record(RunSpec, file)
+    write_record(Path(spec.out) / RESULT, run_arm(spec))
 
 
 if __name__ == "__main__":

@@ -23,18 +23,18 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reliability.boxes import (
+from benchmarks.reliability.box_inspection import (
     all_boxes,
     files_inside,
     is_zombie,
     leftovers,
     own_temp_folder,
-    settle,
-    strangers,
+    stray_processes,
+    wait_until_idle,
 )
-from benchmarks.reliability.mixture import mix, open_backend
+from benchmarks.reliability.known_programs import known_programs, open_backend
 from codegym.judge import Judge
-from codegym.sandbox import Limits
+from codegym.sandbox.base import Limits
 
 MIB = 1 << 20
 ALLOWED_GROWTH = 0.05
@@ -97,7 +97,7 @@ def take_sample(config: Config, folder: Path, done: int, seconds: float, wrong: 
 
 def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
     boxes = all_boxes(config.sandbox, config.workers)
-    settle(boxes)
+    wait_until_idle(boxes)
     below = psutil.Process().children(recursive=True)
     inside = [process for box in boxes for process in box.programs()]
     return Sample(
@@ -108,8 +108,8 @@ def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -
         max((box.server.memory_info().rss for box in boxes), default=0) / MIB,
         max((box.forker.memory_info().rss for box in boxes), default=0) / MIB,
         psutil.Process().num_fds(),
-        max((process.num_fds() for box in boxes for process in box.staff), default=0),
-        len(strangers(boxes)),
+        max((process.num_fds() for box in boxes for process in box.permanent_processes), default=0),
+        len(stray_processes(boxes)),
         len(inside),
         sum(map(is_zombie, {*below, *inside})),
         sum(files_inside(box.server) for box in boxes),
@@ -121,7 +121,7 @@ def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -
 def run(config: Config, folder: Path, console: Console) -> tuple[list[Sample], list[str]]:
     """All samples and what was judged wrong."""
     samples, wrong = list[Sample](), list[str]()
-    programs = mix(config.programs)
+    programs = known_programs(config.programs)
     batch = max(1, config.programs // SAMPLES)
     with open_backend(config.sandbox, Limits(), config.workers, config.recycle_after or NEVER) as sandbox:
         judge = Judge(sandbox, cache_size=0)

@@ -25,13 +25,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reliability.boxes import leftovers, own_temp_folder
-from benchmarks.reliability.mixture import Known, mix, open_backend
-from benchmarks.reliability.saboteur import Saboteur, restart_engine
+from benchmarks.reliability.box_inspection import leftovers, own_temp_folder
+from benchmarks.reliability.chaos import Chaos, restart_engine
+from benchmarks.reliability.known_programs import KnownProgram, known_programs, open_backend
 from benchmarks.speed.sandbox.programs import HUMANEVAL, find_rows, read_rows
 from codegym.errors import SandboxError
 from codegym.judge import Judge, Verdict
-from codegym.sandbox import Limits
+from codegym.sandbox.base import Limits
 from codegym.sandbox.docker import OWNER, engine
 
 LIMITS = Limits(cpu_seconds=4, wall_seconds=5)
@@ -63,8 +63,8 @@ def judge_under_fire(config: Config, console: Console) -> Counter[str]:
     with own_temp_folder() as folder:
         with open_backend(config.sandbox, LIMITS, config.workers, recycle_after=500) as sandbox:
             judge = Judge(sandbox, LIMITS, cache_size=0)
-            with Saboteur(config.sandbox, config.seed, config.stopped_for_good) as saboteur:
-                programs = [*mix(config.programs, config.seed)]
+            with Chaos(config.sandbox, config.seed, config.stopped_for_good) as chaos:
+                programs = [*known_programs(config.programs, config.seed)]
                 futures = [judge.submit(known.task, known.completion) for known in programs]
                 restarted = False
                 for number, (known, future) in enumerate(zip(programs, futures, strict=True)):
@@ -73,13 +73,11 @@ def judge_under_fire(config: Config, console: Console) -> Counter[str]:
                         console.print(f"engine: {restart_engine()}", highlight=False)
                         restarted = True
         left = leftovers(folder, config.sandbox)
-    console.print(
-        "harm done: " + ", ".join(f"{what} {count}" for what, count in saboteur.done.items()), highlight=False
-    )
+    console.print("harm done: " + ", ".join(f"{what} {count}" for what, count in chaos.done.items()), highlight=False)
     return found + Counter({f"left over: {name}": count for name, count in left.items()})
 
 
-def _what_came(known: Known, future: Future[Verdict], console: Console) -> str:
+def _what_came(known: KnownProgram, future: Future[Verdict], console: Console) -> str:
     try:
         verdict = future.result(LOST_SECONDS)
     except TimeoutError:

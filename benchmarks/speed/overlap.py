@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.lab.spread import Spread
 from codegym import Judge, Task
-from codegym.sandbox import open_sandbox
+from codegym.sandbox.backends import open_sandbox
 from codegym.tasks.procedural import Arithmetic
 
 END = 256
@@ -136,7 +136,7 @@ def report(rounds: list[Round], config: Config, console: Console) -> None:
     for name in ("judging", "generating", "in_turn", "overlapped"):
         seconds = [getattr(each, name) for each in rounds]
         excess = Spread.of([each.excess(getattr(each, name)) for each in rounds])
-        table.add_row(name.replace("_", " "), f"{statistics.median(seconds):.2f}", excess.show("+.0%"))
+        table.add_row(name.replace("_", " "), f"{statistics.median(seconds):.2f}", excess.format("+.0%"))
     console.print(table)
 
 

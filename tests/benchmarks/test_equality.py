@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.reliability.equality.__main__ import PROGRAMS, choose_program
 from benchmarks.reliability.equality.compare import MISSING, Difference, compare
-from benchmarks.reliability.equality.timing import TIMED, without_timing
+from benchmarks.reliability.equality.timing import without_timing
 
 ROOT = Path(__file__).resolve().parents[2]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="boxes need Linux")
@@ -38,12 +38,13 @@ def test_a_value_that_one_side_lacks_is_a_difference():
     assert compare("part", {"a": 1}, {"b": 1}).differences == (Difference("a", 1, MISSING), Difference("b", MISSING, 1))
 
 
-def test_cases_that_depend_on_time_are_left_out(monkeypatch):
-    monkeypatch.setitem(TIMED, "sleeper@call", "sleeps until its limit")
-    old = {name: {"status": "timeout"} for name in ("sleeper@call", "other@call")}
-    new = {name: {"status": "passed"} for name in old}
-    (rest,) = without_timing(compare("verdicts", old, new)).differences
-    assert rest.path == "other@call/status"
+def test_differences_that_depend_on_time_are_left_out():
+    old = {name: {"status": "timeout", "checks": None} for name in ("sleeper@call", "bomb-a@call", "bomb-b@call")}
+    old |= {"exit@call": {"status": "wrong_answer", "checks": None}}
+    changed = {"sleeper@call": "wrong_answer", "bomb-a@call": "memory_limit", "bomb-b@call": "passed"}
+    new = {name: {"status": changed.get(name, "runtime_error"), "checks": None} for name in old}
+    rest = without_timing(compare("verdicts", old, new), old, new).differences
+    assert [each.path for each in rest] == ["bomb-b@call/status", "exit@call/status"]
 
 
 def test_a_checkout_is_read_by_the_program_of_its_layout(tmp_path):

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from benchmarks.reliability import endurance, faults
-from benchmarks.reliability.boxes import leftovers, own_temp_folder
+from benchmarks.reliability.box_inspection import leftovers, own_temp_folder
+from benchmarks.reliability.chaos import restart_engine
 from benchmarks.reliability.endurance import Sample, find_faults
-from benchmarks.reliability.mixture import mix
-from benchmarks.reliability.saboteur import restart_engine
+from benchmarks.reliability.known_programs import known_programs
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="boxes need Linux")
 GOOD = Sample(0, 0.0, 0, 40.0, 20.0, 12.0, 12, 7, 0, 0, 0, 0, 2, 2)
@@ -46,7 +46,7 @@ def test_what_is_left_over_and_what_is_wrong_are_faults():
 
 
 def test_the_mixture_holds_every_kind_of_program_once_each():
-    programs = [*mix(2000)]
+    programs = [*known_programs(2000)]
     assert len({known.completion for known in programs}) == 2000
     assert len({(known.task.task_id, known.status) for known in programs}) >= 8
 

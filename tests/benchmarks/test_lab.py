@@ -1,152 +1,183 @@
-"""The experiment: prices and report from results made by hand, its plan, and one arm for real."""
+"""The laboratory: records, costs and reports from results made by hand, the plan of runs, and one arm for real."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from agents.policies.causal import make_tiny
-from benchmarks.lab.__main__ import Options
-from benchmarks.lab.__main__ import main as report_from_file
-from benchmarks.lab.experiment import ARMS, FULL, QUICK, Cell, Experiment
+from benchmarks.experiments.prm_pays import ARMS, EXPERIMENT, FULL, PANELS, QUICK, sentence
+from benchmarks.lab.__main__ import LabOptions, claim
+from benchmarks.lab.__main__ import main as run_lab
+from benchmarks.lab.design import Arm, Design, RunSpec, Setting
+from benchmarks.lab.experiment import EXPERIMENTS
 from benchmarks.lab.plots import draw_map
-from benchmarks.lab.prepare import _label_tasks
-from benchmarks.lab.report import Found, report, sentence, with_interval
-from benchmarks.lab.runner import Runner, _execute, _order, plan, restore, tune, tuning_row
-from benchmarks.lab.stats import interval_of_median, median, said, samples_to_threshold
-from benchmarks.lab.train_arm import RunSpec, main, prm_of, tasks_of
+from benchmarks.lab.prepare import draw_label_tasks
+from benchmarks.lab.records import from_plain, read_record, to_plain, write_record
+from benchmarks.lab.report import format_pass_rates, write_report
+from benchmarks.lab.results import ArmResult, PassRate, PRMSummary, Results, TuningTrial
+from benchmarks.lab.runner import Runner, execute, import_results, make_trial, plan, trial_order, tune
+from benchmarks.lab.stats import CurvePoint, format_count, interval_of_median, median, samples_to_threshold
+from benchmarks.lab.train_arm import main, make_tasks, prm_folder
+from codegym.errors import ResumeError
 from codegym.tasks.procedural import FAMILIES, vocabulary
 
-COST = {
-    "programs": 300,
-    "completions": 5000,
-    "executions": 4000,
-    "label_seconds": 60.0,
-    "agreement_with_oracle": 0.96,
-    "balanced_accuracy": 0.9,
-    "same_line_auc": 0.85,
-    "calibration_error": 0.05,
-}
-TWO = Experiment(cells=(Cell(3), Cell(5, difficulty=1.0)), arms=("sparse PPO", "both"))
-STARTS = {"3 lines": [0.1, 0.09, 0.11], "5 lines, hard 1": [0.001, 0.0005, 0.002]}
+PRM = PRMSummary(
+    programs=300,
+    completions=5000,
+    executions=4000,
+    label_seconds=60.0,
+    agreement_with_oracle=0.96,
+    balanced_accuracy=0.9,
+    same_line_auc=0.85,
+    calibration_error=0.05,
+)
+TWO = Design((Setting(3), Setting(5, difficulty=1.0)), (FULL.get_arm("sparse PPO"), FULL.get_arm("both")))
+EASY, HARD = TWO.settings
+RATES = {"3 lines": (0.1, 0.09, 0.11), "5 lines, hard 1": (0.001, 0.0005, 0.002)}
 
 
 def make_curve(rates):
-    return [{"programs": 512 * (number + 1), "eval_pass_rate": rate} for number, rate in enumerate(rates)]
+    return tuple(CurvePoint(512 * (number + 1), eval_pass_rate=rate) for number, rate in enumerate(rates))
 
 
-def make_result(cell, arm, rates, seed=0):
-    final = {"pass_rate": rates[-1], "interval": [rates[-1] - 0.1, rates[-1] + 0.1]}
-    return {
-        "cell": asdict(cell),
-        "arm": arm,
-        "seed": seed,
-        "curve": make_curve(rates),
-        "sampled": final,
-        "greedy": final,
-    }
+def make_result(setting, arm, rates, seed=0, options=None):
+    final = PassRate(rates[-1], (rates[-1] - 0.1, rates[-1] + 0.1))
+    return ArmResult(setting, arm, seed, options or {}, make_curve(rates), final, final)
 
 
-def make_found():
-    easy, hard = TWO.cells
-    results = [
-        make_result(easy, "sparse PPO", [0.0, 0.6, 0.7]),
-        make_result(easy, "both", [0.6, 0.7]),
-        make_result(hard, "sparse PPO", [0.0, 0.0]),
-        make_result(hard, "both", [0.0, 0.5, 0.5]),
-    ]
-    return Found(TWO, STARTS, COST, results)
+def make_results():
+    runs = (
+        make_result(EASY, "sparse PPO", [0.0, 0.6, 0.7]),
+        make_result(EASY, "both", [0.6, 0.7]),
+        make_result(HARD, "sparse PPO", [0.0, 0.0]),
+        make_result(HARD, "both", [0.0, 0.5, 0.5]),
+    )
+    return Results(TWO, RATES, PRM, runs)
 
 
-def test_the_report_has_a_row_for_each_arm_of_each_cell(tmp_path):
-    report(make_found(), tmp_path)
+def make_runner(out, design=FULL, **options):
+    return Runner(design, out, out, "fake", 1, Console(quiet=True), **options)
+
+
+def test_the_report_has_a_row_for_each_arm_of_each_setting(tmp_path):
+    write_report(EXPERIMENT, make_results(), tmp_path)
     rows = (tmp_path / "table.md").read_text("utf-8").splitlines()
     assert rows[2] == "| 3 lines | 0.1 | sparse PPO | 1 | 0.70 (0.60..0.80) | 0.70 | 1,536 | 1,536 |"
     assert rows[5] == "| 5 lines, hard 1 | 0.001 | both | 1 | 0.50 (0.40..0.60) | 0.50 | 1,536 | 6,536 |"  # and 5,000
-    assert "One seed says little" in (tmp_path / "summary.md").read_text("utf-8")
+    assert "One seed proves little" in (tmp_path / "summary.md").read_text("utf-8")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-def test_a_cell_in_a_sentence():
-    easy, hard = TWO.cells
-    found = make_found()
-    assert sentence(found, easy).endswith(
-        "both needed the fewest programs (1,024), sparse PPO as the best without the PRM 1,536; so the labels are paid "
-        "back by 10 runs that share them."  # 5,000 / 512
+def test_an_experiment_is_named_or_imported():
+    assert EXPERIMENTS.get_plugin("prm_pays") is EXPERIMENT
+    assert EXPERIMENTS.get_plugin("benchmarks.experiments.prm_pays:EXPERIMENT") is EXPERIMENT
+    with pytest.raises(ValueError, match="unknown experiment: got 'prm_pay' .did you mean 'prm_pays'"):
+        EXPERIMENTS.get_plugin("prm_pay")
+
+
+def test_the_sentence_of_a_setting():
+    results = make_results()
+    assert sentence(results, EASY).endswith(
+        "both needed the fewest programs (1,024); the best arm without the PRM, sparse PPO, needed 1,536. The labels "
+        "pay off if 10 runs share them."  # 5,000 / 512
     )
-    assert sentence(found, hard).endswith(
-        "both needed the fewest programs (1,536) besides its labels, and no arm without the PRM came to 50% in 10,240, "
+    assert sentence(results, HARD).endswith(
+        "both needed the fewest programs (1,536) besides its labels, and no arm without the PRM reached 50% in 10,240, "
         "which is more than the 6,536 with the labels."
     )
-    swapped = [{**each, "arm": {"both": "sparse PPO"}.get(each["arm"], "both")} for each in found.results]
-    worse = replace(found, results=swapped)
-    assert sentence(worse, easy).endswith(
+    swapped = [replace(run, arm={"both": "sparse PPO"}.get(run.arm, "both")) for run in results.runs]
+    worse = replace(results, runs=tuple(swapped))
+    assert sentence(worse, EASY).endswith(
         "sparse PPO needed the fewest programs (1,024); the PRM saves nothing (both: 1,536)."
     )
-    assert sentence(worse, hard).endswith("and no arm with the PRM came to 50%.")
-    assert sentence(replace(found, results=found.results[2:3]), hard).endswith("no arm came to 50%.")
+    assert sentence(worse, HARD).endswith("and no arm with the PRM reached 50%.")
+    assert sentence(replace(results, runs=results.runs[2:3]), HARD).endswith("no arm reached 50%.")
 
 
-def test_a_curriculum_is_a_rival_of_its_own():
-    cell, names = TWO.cells[0], ("sparse PPO", "both", "curriculum", "curriculum + both")
+def test_arms_with_a_curriculum_are_compared_apart():
+    names = ("sparse PPO", "both", "curriculum", "curriculum + both")
     rates = ([0.0, 0.0], [0.5, 0.5], [0.0, 0.6, 0.6], [0.6, 0.6])
-    results = [make_result(cell, *each) for each in zip(names, rates, strict=True)]
-    found = replace(make_found(), experiment=replace(TWO, arms=names), results=results)
-    assert sentence(found, cell) == (
-        "**3 lines**, of which the start solves 0.1. On these tasks alone: both needed the fewest programs (1,024) "
-        "besides its labels, and no arm without the PRM came to 50% in 10,240, which is more than the 6,024 with the "
-        "labels. With a curriculum: curriculum + both needed the fewest programs (1,024), curriculum as the best "
-        "without the PRM 1,536; so the labels are paid back by 10 runs that share them."
+    runs = tuple(make_result(EASY, *each) for each in zip(names, rates, strict=True))
+    results = replace(make_results(), design=replace(TWO, arms=tuple(map(FULL.get_arm, names))), runs=runs)
+    assert sentence(results, EASY) == (
+        "**3 lines**, initial pass rate 0.1. On these tasks alone: both needed the fewest programs (1,024) besides its "
+        "labels, and no arm without the PRM reached 50% in 10,240, which is more than the 6,024 with the labels. "
+        "With a curriculum: curriculum + both needed the fewest programs (1,024); the best arm without the PRM, "
+        "curriculum, needed 1,536. The labels pay off if 10 runs share them."
     )
 
 
-def test_a_cell_without_rivals_is_said_to_have_none():
-    found = make_found()
-    labeled = [result for result in found.results if result["arm"] == "both"]
-    assert sentence(replace(found, results=labeled), TWO.cells[0]).endswith("and no arm without the PRM was run.")
+def test_the_sentence_of_a_setting_without_rivals():
+    results = make_results()
+    labeled = tuple(run for run in results.runs if run.arm == "both")
+    assert sentence(replace(results, runs=labeled), EASY).endswith("and no arm without the PRM was run.")
 
 
-def test_a_start_that_never_passed_is_below_its_bound():
-    found = replace(make_found(), starts=STARTS | {"3 lines": [0.0, 0.0, 0.0002]})
-    assert [found.start_of(cell) for cell in TWO.cells] == ["<0.0002", "0.001"]
+def test_an_initial_pass_rate_of_zero_is_shown_as_its_bound():
+    results = replace(make_results(), initial_pass_rates=RATES | {"3 lines": (0.0, 0.0, 0.0002)})
+    assert [results.initial_pass_rate(setting) for setting in TWO.settings] == ["<0.0002", "0.001"]
 
 
 def test_two_seeds_have_the_span_of_both_intervals():
-    assert with_interval([0.5, 0.7], [(0.4, 0.6), (0.65, 0.75)]) == "0.60 (0.40..0.75)"
+    rates = [PassRate(0.5, (0.4, 0.6)), PassRate(0.7, (0.65, 0.75))]
+    assert format_pass_rates(rates) == "0.60 (0.40..0.75)"
 
 
 def test_results_are_kept_as_data(tmp_path):
-    found = make_found()
-    found.write(tmp_path / "results.json")
-    assert Found.read(tmp_path / "results.json") == found
-    report_from_file(Options(report=tmp_path / "results.json", out=tmp_path / "again"))
+    results = make_results()
+    write_record(tmp_path / "results.json", results)
+    assert read_record(Results, tmp_path / "results.json") == results
+    run_lab(LabOptions(report=tmp_path / "results.json", out=tmp_path / "again"))
     assert {file.name for file in (tmp_path / "again").iterdir()} == {"table.md", "summary.md", "curves.png", "map.png"}
 
 
-def test_the_map_shows_what_was_never_reached(tmp_path):
-    draw_map(make_found(), tmp_path)
+@pytest.mark.parametrize("record", [QUICK, FULL, make_results(), TuningTrial("both", {"learning_rate": 1e-4}, 0.5)])
+def test_records_survive_json(record):
+    assert from_plain(type(record), json.loads(json.dumps(to_plain(record)))) == record
+
+
+def test_fields_that_are_none_are_left_out_of_json():
+    assert to_plain(CurvePoint(512, eval_pass_rate=0.5)) == {"programs": 512, "eval_pass_rate": 0.5}
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(ValueError, match="unknown field of Setting: got 'num_line' .did you mean 'num_lines'"):
+        from_plain(Setting, {"num_line": 3})
+
+
+@pytest.mark.parametrize("panels", [PANELS, PANELS[:1], ()])
+def test_the_map_is_drawn_with_the_panels_whose_arms_exist(tmp_path, panels):
+    draw_map(make_results(), panels, tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 10_000
 
 
-def test_the_goal_is_reached_when_two_evaluations_agree():
+def test_every_arm_has_a_color_of_its_own_and_a_panel():
+    assert len({arm.color for arm in ARMS}) == len(ARMS)
+    assert {name for panel in PANELS for name in panel.arms} == {arm.name for arm in ARMS}
+    assert all(len(panel.arms) <= 4 for panel in PANELS)
+
+
+def test_the_threshold_is_reached_when_two_evaluations_agree():
     assert samples_to_threshold(make_curve([0.0, 0.9, 0.1, 0.9])) == 1_536  # .9 and .1
     assert samples_to_threshold(make_curve([0.0, 0.6, 0.3])) == math.inf
-    assert samples_to_threshold([{"programs": 256}, *make_curve([0.5]), {"programs": 768}, *make_curve([0.5])]) == 512
+    between = (CurvePoint(256), *make_curve([0.5]), CurvePoint(768), *make_curve([0.5]))
+    assert samples_to_threshold(between) == 512
 
 
-def test_a_price_that_half_of_the_seeds_never_paid_is_infinite():
+def test_a_median_is_infinite_if_half_of_the_costs_are():
     assert median([1.0, 2.0, math.inf]) == 2.0
     assert median([1.0, math.inf]) == math.inf
     assert interval_of_median([3.0, 1.0]) == (1.0, 3.0)
     low, high = interval_of_median([1.0, 2.0, 3.0, 4.0, math.inf])
     assert (low, high) == (1.0, math.inf)
-    assert (said(math.inf), said(1234.0)) == ("never", "1,234")
+    assert (format_count(math.inf), format_count(1234.0)) == ("never", "1,234")
 
 
 def test_arms_are_tuned_with_the_same_number_of_trials():
@@ -154,123 +185,122 @@ def test_arms_are_tuned_with_the_same_number_of_trials():
     assert all(arm.tuned in arm.trials for arm in ARMS)
 
 
-def test_tuning_prefers_what_was_cheap_and_else_what_was_better_on_the_way():
+def test_tuning_prefers_low_costs_and_then_high_pass_rates():
     curves = {"late": [0.0, 0.0, 0.6, 0.6], "early": [0.5, 0.5], "never": [0.0, 0.1], "worse": [0.0, 0.0]}
-    rows = [tuning_row({"arm": name, "options": {}, "curve": make_curve(rates)}) for name, rates in curves.items()]
-    assert [row["arm"] for row in sorted(rows, key=_order)] == ["early", "late", "never", "worse"]
+    trials = [make_trial(make_result(EASY, name, rates)) for name, rates in curves.items()]
+    assert [trial.arm for trial in sorted(trials, key=trial_order)] == ["early", "late", "never", "worse"]
 
 
 def test_an_arm_that_joins_later_is_tuned_alone(tmp_path, monkeypatch):
-    rows = [{"arm": arm.name, "options": arm.tuned, "price": 1.0, "mean_pass_rate": 0.5} for arm in ARMS[:-1]]
-    restore(Found(FULL, {}, COST, [], rows), tmp_path)
+    trials = tuple(TuningTrial(arm.name, arm.tuned, 0.5, 1.0) for arm in ARMS[:-1])
+    import_results(Results(FULL, {}, PRM, (), trials), tmp_path)
     ran = []
 
-    def run(_, todo):
-        ran.append((todo.arm, todo.options))
-        return make_result(todo.cell, todo.arm, [0.5, 0.5]) | {"options": todo.options}
+    def run(_, spec):
+        ran.append((spec.arm, spec.options))
+        return make_result(spec.setting, spec.arm, [0.5, 0.5], options=spec.options)
 
     monkeypatch.setattr(Runner, "run", run)
-    chosen = tune(Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True)))
+    chosen = tune(make_runner(tmp_path))
     assert ran == [("value model", options) for options in ARMS[-1].trials]
     assert [*chosen] == [arm.name for arm in ARMS] and chosen["value model"] == {"learning_rate": 3e-4}
 
 
 def test_a_critic_starts_from_the_model_that_its_arm_names(tmp_path):
-    todo = RunSpec(FULL, Cell(3), "", {}, 0, "", str(tmp_path / "prm"), "", "fake")
-    folders = {arm.name: prm_of(todo, arm).name for arm in ARMS if arm.needs_labels}
+    spec = RunSpec(FULL, Setting(3), "", {}, 0, "", str(tmp_path / "prm"), "", "fake")
+    folders = {arm.name: prm_folder(spec, arm).name for arm in ARMS if arm.needs_labels}
     assert folders.pop("value model") == "value_model" and {*folders.values()} == {"prm"}
 
 
 def test_an_unknown_arm_is_refused():
-    with pytest.raises(ValueError, match="no arm 'dance'; there are sparse PPO"):
-        Experiment(arms=("dance",)).chosen_arms()
+    with pytest.raises(ValueError, match="unknown arm: got 'dence' .did you mean 'dense'"):
+        FULL.get_arm("dence")
 
 
-def test_an_arm_that_wants_a_model_of_values_needs_completions_to_be_kept():
-    with pytest.raises(ValueError, match="keep_completions must be above 0"):
-        replace(QUICK, arms=("value model",)).chosen_arms()
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ((Arm("a"), Arm("a")), "two arms have one name"),
+        ((Arm("a"), Arm("b", trials=({}, {}))), "unequal tuning budgets: got a: 1, b: 2"),
+        ((Arm("a", value_init="value_model"),), "got keep_completions=0; expected at least 1"),
+    ],
+)
+def test_an_impossible_design_is_refused(arms, message):
+    with pytest.raises(ValueError, match=message):
+        Design((Setting(3),), arms)
 
 
-def test_the_plan_has_something_of_every_cell_first(tmp_path):
-    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
-    todos = plan(runner, {arm.name: arm.trials[0] for arm in ARMS})
-    assert len(todos) == len({todo.out for todo in todos}) == (3 * 3 + 2 * 5) * len(ARMS)
-    first = {(todo.cell, todo.arm) for todo in todos[: 5 * len(ARMS)]}
-    assert first == {(cell, arm.name) for cell in FULL.cells for arm in ARMS}
-    assert len(plan(runner, {arm.name: {} for arm in ARMS}, 1)) == 5 * len(ARMS)
+def test_a_folder_belongs_to_one_design(tmp_path):
+    claim(tmp_path, QUICK)
+    claim(tmp_path, replace(QUICK, arms=tuple(replace(arm, description="new words") for arm in QUICK.arms)))
+    with pytest.raises(ResumeError, match="was made with other settings: got batch_size=64; expected 256"):
+        claim(tmp_path, replace(QUICK, batch_size=64))
 
 
-def test_where_budgets_are_equal_arms_without_labels_may_write_what_labels_cost(tmp_path):
-    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True), completions=1_000)
-    of = {todo.arm: todo.cell for todo in plan(runner, {arm.name: {} for arm in ARMS}, 1) if todo.cell.equal_budgets}
-    assert of["sparse PPO"].iterations == of["curriculum"].iterations == of["dense"].iterations + 4  # of 256 programs
+def test_the_plan_starts_with_one_seed_of_every_setting(tmp_path):
+    specs = plan(make_runner(tmp_path), {arm.name: arm.trials[0] for arm in ARMS})
+    assert len(specs) == len({spec.out for spec in specs}) == (3 * 3 + 2 * 5) * len(ARMS)
+    first = {(spec.setting, spec.arm) for spec in specs[: 5 * len(ARMS)]}
+    assert first == {(setting, arm.name) for setting in FULL.settings for arm in ARMS}
+    assert len(plan(make_runner(tmp_path), {arm.name: {} for arm in ARMS}, 1)) == 5 * len(ARMS)
 
 
-def test_an_arm_that_fails_does_not_keep_others_from_being_done(tmp_path, monkeypatch):
+def test_arms_without_labels_may_write_as_many_programs_more_as_the_labels_cost(tmp_path):
+    specs = plan(make_runner(tmp_path, label_completions=1_000), {arm.name: {} for arm in ARMS}, 1)
+    iterations = {spec.arm: spec.setting.num_iterations for spec in specs if spec.setting.match_label_budget}
+    assert iterations["sparse PPO"] == iterations["curriculum"] == iterations["dense"] + 4  # of 256 programs
+
+
+def test_a_failed_arm_does_not_stop_the_others(tmp_path, monkeypatch):
     ran = []
 
-    def run(_, todo):
-        ran.append(todo.arm)
-        if todo.arm == "sparse PPO":
-            _execute([sys.executable, "-c", "print('why'); raise SystemExit(3)"], tmp_path / "log.txt")
-        return {}
+    def run(_, spec):
+        ran.append(spec.arm)
+        if spec.arm == "sparse PPO":
+            execute([sys.executable, "-c", "print('why'); raise SystemExit(3)"], tmp_path / "log.txt")
+        return make_result(spec.setting, spec.arm, [0.5])
 
     monkeypatch.setattr(Runner, "run", run)
-    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
+    runner = make_runner(tmp_path)
     with pytest.raises(SystemExit, match="exit status 3; the end of .*log.txt:\nwhy"):
         runner.run_all(plan(runner, {arm.name: {} for arm in ARMS}, 1)[: len(ARMS)])
     assert ran == [arm.name for arm in ARMS]
 
 
-def test_results_that_are_known_are_not_run_again(tmp_path):
-    easy = FULL.cells[0]
-    result = {**make_result(easy, "curriculum + both", [0.5, 0.6]), "cell": vars(easy)}
-    rows = [{"arm": arm.name, "options": arm.tuned, "price": 1.0, "mean_pass_rate": 0.5} for arm in ARMS]
-    restore(Found(FULL, {}, COST, [result], rows), tmp_path)
-    runner = Runner(FULL, tmp_path, tmp_path, "fake", 1, Console(quiet=True))
+def test_reused_results_are_not_run_again(tmp_path):
+    easy = FULL.settings[0]
+    result = make_result(easy, "curriculum + both", [0.5, 0.6])
+    trials = tuple(TuningTrial(arm.name, arm.tuned, 0.5, 1.0) for arm in ARMS)
+    import_results(Results(FULL, {}, PRM, (result,), trials), tmp_path)
+    runner = make_runner(tmp_path)
     assert tune(runner) == {arm.name: arm.tuned for arm in ARMS}
-    (todo,) = [todo for todo in plan(runner, tune(runner), 1) if (todo.cell, todo.arm) == (easy, "curriculum + both")]
-    assert runner.run(todo)["curve"] == result["curve"]
+    (spec,) = [spec for spec in plan(runner, tune(runner), 1) if (spec.setting, spec.arm) == (easy, result.arm)]
+    assert runner.run(spec) == result
 
 
-def test_an_experiment_survives_json():
-    assert Experiment.of(json.loads(json.dumps(FULL.as_dict()))) == FULL
-
-
-@pytest.mark.parametrize("experiment", [QUICK, FULL])
-def test_labelled_tasks_are_not_longer_than_told(experiment):
-    lines = [task.solution.count("\n") - 2 for task in list(_label_tasks(experiment).values())[:40]]
-    assert max(lines) <= experiment.label_horizon[1] <= experiment.longest
+@pytest.mark.parametrize("design", [QUICK, FULL])
+def test_labeled_tasks_have_at_most_the_lines_of_the_design(design):
+    lines = [task.solution.count("\n") - 2 for task in list(draw_label_tasks(design).values())[:40]]
+    assert max(lines) <= design.label_lines[1] <= design.max_lines
 
 
 def test_a_curriculum_has_all_lengths_and_other_arms_one():
     rng = np.random.default_rng(0)
     lengths = [
-        {tasks_of(QUICK, Cell(3), curriculum=curriculum).draw(rng).metadata["horizon"] for _ in range(40)}
+        {make_tasks(QUICK, Setting(3), curriculum=curriculum).draw(rng).metadata["horizon"] for _ in range(40)}
         for curriculum in (False, True)
     ]
     assert lengths == [{3}, {1, 2, 3}]
 
 
 def test_one_arm_in_its_own_process(tmp_path):
-    family = FAMILIES["pipelines"]()
-    make_tiny(vocabulary(family)).save(tmp_path / "start")
-    experiment = Experiment(programs=4, eval_programs=4, eval_every=1)
-    cell = Cell(1, iterations=2)
-    todo = RunSpec(
-        experiment,
-        cell,
-        "sparse GRPO",
-        {"group_size": 2},
-        0,
-        str(tmp_path / "start"),
-        "",
-        str(tmp_path / "arm"),
-        "fake",
-    )
+    make_tiny(vocabulary(FAMILIES["pipelines"]())).save(tmp_path / "start")
+    design = replace(QUICK, batch_size=4, eval_programs=4, eval_every=1)
+    start, out = str(tmp_path / "start"), str(tmp_path / "arm")
+    spec = RunSpec(design, Setting(1, num_iterations=2), "sparse GRPO", {"group_size": 2}, 0, start, "", out, "fake")
     (tmp_path / "arm").mkdir()
-    todo.write(tmp_path / "arm.json")
+    write_record(tmp_path / "arm.json", spec)
     main(tmp_path / "arm.json")
-    result = json.loads((tmp_path / "arm" / "result.json").read_text("utf-8"))
-    assert [point["programs"] for point in result["curve"]] == [4, 8]
-    assert all("eval_pass_rate" in point for point in result["curve"])
+    result = read_record(ArmResult, tmp_path / "arm" / "result.json")
+    assert [point.programs for point in result.curve] == [4, 8]
+    assert all(point.eval_pass_rate is not None for point in result.curve)

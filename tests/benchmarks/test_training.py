@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from agents import ppo
 from benchmarks.speed.training import end_to_end, shares
-from benchmarks.speed.training.__main__ import Config, main
-from benchmarks.speed.training.end_to_end import Measured
+from benchmarks.speed.training.__main__ import TrainingOptions, main
+from benchmarks.speed.training.end_to_end import TrainingTimes
 from benchmarks.speed.training.products import Products
 from benchmarks.speed.training.stages import PLACES, STAGES, Clock, watched
 
@@ -83,7 +83,7 @@ def test_the_agents_are_as_before_afterwards():
 
 
 def test_a_row_sets_operations_against_cpu_time():
-    found = Measured("dense", 100, "process", gflop={"scoring": 30.0}, product_seconds={"scoring": 0.5})
+    found = TrainingTimes("dense", 100, "process", gflop={"scoring": 30.0}, product_seconds={"scoring": 0.5})
     for stage in STAGES:
         found.seconds[stage], found.cpu_seconds[stage] = [0.0, 0.0], [0.0, 0.0]
     found.seconds |= {"scoring": [2.0, 4.0], "rest": [2.0, 4.0]}
@@ -98,15 +98,15 @@ def test_a_row_sets_operations_against_cpu_time():
 
 @linux
 def test_small_runs_through_the_process_sandbox(tmp_path, capsys):
-    small = end_to_end.Config(
+    small = end_to_end.EndToEndOptions(
         cache=tmp_path,
-        supervised_programs=64,
+        sft_programs=64,
         arms=("dense", "sparse GRPO"),
         programs=16,
         iterations=1,
         sandbox="process",
     )
-    main(Config(parts=("end-to-end",), end_to_end=small, out=tmp_path / "found.json"))
+    main(TrainingOptions(parts=("end-to-end",), end_to_end=small, out=tmp_path / "found.json"))
     dense, sparse = json.loads((tmp_path / "found.json").read_text("utf-8"))["end_to_end"]
     taken = {stage for stage, (seconds,) in dense["seconds"].items() if seconds > 0}
     # verdicts may be there before anybody asks, and PPO leaves a policy alone while all programs earn nothing

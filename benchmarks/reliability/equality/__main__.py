@@ -72,11 +72,15 @@ def main(options: EqualityOptions) -> None:
         for name, source in (("old", options.old), ("new", options.new))
     )
     comparisons = [compare(part, *pair) for part in old for pair in [(old[part], new.get(part))]]
-    steady = [without_timing(each) for each in comparisons]
+    steady = [
+        without_timing(each, old[each.part], new.get(each.part, {})) if each.part.startswith("verdicts") else each
+        for each in comparisons
+    ]
     console.print(equality_table(steady), highlight=False)
     for each, rest in zip(comparisons, steady, strict=True):
-        for difference in set(each.differences) - set(rest.differences):
-            console.print(f"depends on time: {each.part}/{difference}", highlight=False, markup=False)
+        timed = {found.path.partition("/")[0] for found in set(each.differences) - set(rest.differences)}
+        if timed:
+            console.print(f"{each.part}: left out as dependent on time: {', '.join(sorted(timed))}", highlight=False)
     if not all(each.is_equal for each in steady):
         raise SystemExit(1)
 

@@ -28,7 +28,7 @@ from rich.progress import track
 from benchmarks.reliability.graders.forms import FORMS, Problem
 from benchmarks.reliability.graders.peers import grade
 from benchmarks.reliability.graders.tables import show
-from benchmarks.reliability.mixture import open_backend
+from benchmarks.reliability.known_programs import open_backend
 from codegym.errors import SandboxError
 from codegym.judge import Judge
 from codegym.sandbox import BACKENDS, Limits

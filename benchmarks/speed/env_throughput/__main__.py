@@ -120,7 +120,7 @@ def show(rates: Rates, clock: str, console: Console) -> None:
         spread = Spread.of(found)
         slots, length = (str(setting.slots) if setting.slots else "single"), str(setting.length or "")
         vocabulary = "" if setting.env in ("CartPole", "copy") else setting.vocabulary
-        table.add_row(setting.title, slots, length, vocabulary, spread.show(), f"{1e6 / spread.middle:,.2f}")
+        table.add_row(setting.title, slots, length, vocabulary, spread.format(), f"{1e6 / spread.middle:,.2f}")
     console.print(table)
 
 

@@ -25,7 +25,7 @@ def _speed(rates: Rates) -> Iterator[Goal]:
         for setting in (base, replace(base, vocabulary="bpe")):
             if setting in rates:
                 found = Spread.of(rates[setting])
-                yield Goal(f"at least {least:,} steps/s: {setting}", found.show(), found.middle >= least)
+                yield Goal(f"at least {least:,} steps/s: {setting}", found.format(), found.middle >= least)
 
 
 def _cost_of_length(rates: Rates) -> Iterator[Goal]:
@@ -48,7 +48,7 @@ def _cost_of_length(rates: Rates) -> Iterator[Goal]:
 def _cost(base: Setting, found: Spread) -> Goal:
     where = f"{base.slots} slots" if base.slots else "single"
     text = f"a token at length {LONG} costs at most 1.10 of one at {SHORT}, copy apart: {base.title}, {where}"
-    return Goal(f"{text}, {base.vocabulary}", found.show(".2f"), found.middle <= 1.10)
+    return Goal(f"{text}, {base.vocabulary}", found.format(".2f"), found.middle <= 1.10)
 
 
 def _against_rl4lms(rates: Rates) -> Iterator[Goal]:
@@ -59,7 +59,7 @@ def _against_rl4lms(rates: Rates) -> Iterator[Goal]:
             rivals = [rival for rival in (form, replace(form, env="RL4LMs, processes")) if rival in rates]
             if ours in rates and rivals:
                 found = _ratio(rates, lambda r, ours=ours, rivals=rivals: r[ours] / max(r[rival] for rival in rivals))
-                yield Goal(f"at least {least} times RL4LMs: {ours}", found.show(), found.middle >= least)
+                yield Goal(f"at least {least} times RL4LMs: {ours}", found.format(), found.middle >= least)
 
 
 def _linear(memory: dict[int, dict[int, int]]) -> Iterator[Goal]:

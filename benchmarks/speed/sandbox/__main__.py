@@ -117,8 +117,8 @@ def show(results: Results, console: Console) -> None:
     for title in ("programs/s", "p50 ms", "p95 ms", "not accepted"):
         table.add_column(title, justify="right")
     for name, measured in results.items():
-        percentiles = [measured.percentile(percent).show(".2f") for percent in (50, 95)]
-        rate = Spread.of(measured.rates).show()
+        percentiles = [measured.percentile(percent).format(".2f") for percent in (50, 95)]
+        rate = Spread.of(measured.rates).format()
         numbers = (str(measured.workers), str(measured.count), rate, *percentiles, str(len(measured.failed)))
         table.add_row(CONTENDERS[name].title, *numbers)
     console.print(table)

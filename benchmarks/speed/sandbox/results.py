@@ -66,13 +66,13 @@ def goals(results: Results) -> list[Goal]:
                 1.7,
             ),
         ]
-        found += [Goal(text, value.show(".2f"), value.middle >= least) for text, value, least in wanted if value]
+        found += [Goal(text, value.format(".2f"), value.middle >= least) for text, value, least in wanted if value]
         if name in results:
             latency = results[name].percentile(50)
-            found.append(Goal(f"{name} p50 under 5 ms", latency.show(".2f", " ms"), latency.middle < 5))
+            found.append(Goal(f"{name} p50 under 5 ms", latency.format(".2f", " ms"), latency.middle < 5))
         if f"{name}-1" in results:
             latency = results[f"{name}-1"].percentile(50)
-            found.append(Goal(f"{name} p50 under 5 ms with 1 worker", latency.show(".2f", " ms"), latency.middle < 5))
+            found.append(Goal(f"{name} p50 under 5 ms with 1 worker", latency.format(".2f", " ms"), latency.middle < 5))
     return found
 
 

@@ -27,7 +27,7 @@ from benchmarks.speed.training.settings import MODELS
 
 
 @dataclass(frozen=True)
-class Config:
+class TrainingOptions:
     """Settings of one run."""
 
     parts: tuple[Literal["generation", "end-to-end"], ...] = ("generation", "end-to-end")
@@ -38,12 +38,12 @@ class Config:
     threads: tuple[int, ...] = (1, 2)
     """Of PyTorch, all in this process."""
     rounds: int = 5
-    end_to_end: end_to_end.Config = end_to_end.Config()  # noqa: RUF009 - a frozen record
+    end_to_end: end_to_end.EndToEndOptions = end_to_end.EndToEndOptions()  # noqa: RUF009 - a frozen record
     """Of the whole training runs."""
     out: Path | None = None
 
 
-def main(config: Config) -> None:
+def main(config: TrainingOptions) -> None:
     """Measure, print, write what is there so far: a run is long."""
     console = Console(width=170)
     found: dict[str, Any] = {"load": os.getloadavg()[0], "torch": torch.__version__}
@@ -56,13 +56,13 @@ def main(config: Config) -> None:
         found["generation"] = [asdict(each) for each in rows]
     if "end-to-end" in config.parts:
         runs = []
-        for run in end_to_end.measure(config.end_to_end, console):
+        for run in end_to_end.measure_arms(config.end_to_end, console):
             runs.append(run)
             write(found | {"end_to_end": [asdict(each) for each in runs]}, config.out)
-        shares.show(runs, found["load"], console)
+        shares.print_shares(runs, found["load"], console)
 
 
-def measure_generation(config: Config, console: Console) -> Iterator[generation.Measured]:
+def measure_generation(config: TrainingOptions, console: Console) -> Iterator[generation.Measured]:
     """Measure every model at every size."""
     for num_threads in config.threads:
         torch.set_num_threads(num_threads)
@@ -79,4 +79,4 @@ def write(found: dict[str, Any], out: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    main(tyro.cli(TrainingOptions, description=__doc__))

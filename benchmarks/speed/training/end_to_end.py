@@ -1,7 +1,7 @@
-"""Programs per second of whole training runs through a real sandbox, and what each stage takes of an iteration.
+"""Programs per second of whole training runs through a real sandbox, and the share of each stage in an iteration.
 
-The runs are those of ``benchmarks.lab``: the same start, tasks, agents and settings. Only the process reward
-model knows nothing here: what it says costs as much.
+The runs are those of ``benchmarks.lab``: the same initial policy, tasks, agents and settings. Only the process reward
+model is untrained; its scores take as long to compute.
 """
 
 from __future__ import annotations
@@ -17,49 +17,52 @@ import torch
 from rich.console import Console
 
 from agents.common.run import Run
-from benchmarks.lab import train_arm as run_arm
-from benchmarks.lab.experiment import QUICK, Arm, Cell, Experiment
-from benchmarks.lab.prepare import make_start
-from benchmarks.lab.train_arm import RunSpec
-from benchmarks.reliability.boxes import live_boxes
+from benchmarks.experiments.prm_pays import QUICK
+from benchmarks.lab import train_arm
+from benchmarks.lab.design import Arm, Design, RunSpec, Setting
+from benchmarks.lab.prepare import make_initial_policy
+from benchmarks.reliability.box_inspection import live_boxes
 from benchmarks.speed.training.products import Products, large_rate
 from benchmarks.speed.training.stages import STAGES, Clock, replacing, watched
 from codegym.scorers.prm.model import ProcessRewardModel
 
 WARM_UP = 3
-"""Iterations that are not counted: the sandbox is opened, and the policy stands still while the critic warms up."""
+"""Iterations that are not counted: the sandbox is opened, and only the critic learns while it warms up."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of the runs."""
+class EndToEndOptions:
+    """Options of the training runs."""
 
     policy: Path | None = None
-    """Folder of a policy; None trains one, or takes it from ``cache``."""
+    """Folder of the initial policy. Default: one is trained, or taken from ``cache``."""
     cache: Path = Path("runs/cache")
-    supervised_programs: int = QUICK.supervised_programs
-    """Of the training of that policy: one that has seen few writes no Python, and the judge has nothing to do."""
+    """Folder of initial policies."""
+    sft_programs: int = QUICK.sft_programs
+    """Programs that the initial policy learns from; with few of them it writes no Python and the judge is idle."""
     arms: tuple[str, ...] = ("sparse PPO", "dense", "sparse GRPO")
-    """Of the experiment."""
+    """Arms of the experiment "prm_pays"."""
     programs: int = 256
     """Programs an iteration."""
     iterations: int = 5
     """Iterations that are counted."""
     sandbox: str = "docker"
+    """Sandbox back end."""
 
     @property
-    def experiment(self) -> Experiment:
-        """The default experiment with these settings, without its evaluations, on tasks of which some are solved.
+    def design(self) -> Design:
+        """Quick design with these options, without evaluations, on tasks that the initial policy sometimes solves.
 
-        PPO does not update a policy of whose programs none passes.
+        PPO does not update a policy if none of its programs passes.
         """
-        settings = {"arms": self.arms, "programs": self.programs, "supervised_programs": self.supervised_programs}
-        return replace(QUICK, eval_every=0, cells=(Cell(4),), **settings)  # type: ignore[arg-type]
+        arms = tuple(QUICK.get_arm(name) for name in self.arms)
+        sizes = {"batch_size": self.programs, "sft_programs": self.sft_programs, "eval_every": 0}
+        return replace(QUICK, settings=(Setting(4),), arms=arms, **sizes)  # type: ignore[arg-type]
 
 
 @dataclass
-class Measured:
-    """What one arm showed; a list has one entry an iteration."""
+class TrainingTimes:
+    """Times of one arm; a list has one entry an iteration."""
 
     arm: str
     programs: int
@@ -92,48 +95,67 @@ class Measured:
         return [sum(parts) for parts in zip(*self.cpu_seconds.values(), strict=True)]
 
 
-def measure(config: Config, console: Console) -> Iterator[Measured]:
-    """Train every arm for some iterations, with one thread of PyTorch as the experiment does.
+def measure_arms(options: EndToEndOptions, console: Console) -> Iterator[TrainingTimes]:
+    """Train every arm for some iterations with one thread of PyTorch, as the laboratory does.
+
+    Args:
+        options: Options of the runs.
+        console: Console for messages.
 
     Raises:
-        psutil.NoSuchProcess: a box died or was recycled on the way, so its time is not known.
+        psutil.NoSuchProcess: A box died or was replaced during the run, so its CPU time is unknown.
     """
     torch.set_num_threads(1)
-    start = config.policy or make_start(config.experiment, config.cache, console)
-    for arm in config.experiment.chosen_arms():
-        console.print(f"{arm.name}, {config.programs} programs an iteration", style="dim")
-        yield measure_arm(arm, config, start)
+    policy = options.policy or make_initial_policy(options.design, options.cache, console)
+    for arm in options.design.arms:
+        console.print(f"{arm.name}, {options.programs} programs an iteration", style="dim")
+        yield measure_arm(arm, options, policy)
 
 
-def measure_arm(arm: Arm, config: Config, start: Path) -> Measured:
-    """Train one arm: iterations that are not counted, those that are, and one whose operations are counted."""
-    watch = _Watch(arm, config)
-    iterations = WARM_UP + config.iterations + 1
+def measure_arm(arm: Arm, options: EndToEndOptions, policy: Path) -> TrainingTimes:
+    """Train one arm: iterations that are not counted, those that are, and one whose operations are counted.
+
+    Args:
+        arm: The arm.
+        options: Options of the runs.
+        policy: Folder of the initial policy.
+    """
+    watch = _Watch(arm, options)
+    iterations = WARM_UP + options.iterations + 1
     with (
         tempfile.TemporaryDirectory(prefix="codegym-benchmark-") as out,
         watched(watch.clock),
         replacing(Run, "iterations", lambda original: lambda run: watch.follow(original(run), iterations - 1)),
     ):
-        run = train(arm, config, start, Path(out), iterations)
-        watch.found.tokens = [row["tokens"] for row in run.metrics()[WARM_UP:-1]]
+        run = train(arm, options, policy, Path(out), iterations)
+        watch.found.tokens = [row[train_arm.CURVE["tokens"]] for row in run.metrics()[WARM_UP:-1]]
     watch.found.gflop = watch.products.gflop()
     watch.found.product_seconds = watch.products.seconds()
     return watch.found
 
 
-def train(arm: Arm, config: Config, start: Path, folder: Path, iterations: int) -> Run:
-    """Train an arm as the experiment does, with a process reward model that knows nothing yet."""
-    ProcessRewardModel.from_policy(start).save(folder / "prm")
-    cell = replace(config.experiment.cells[0], iterations=iterations)
-    places = str(start), str(folder / "prm"), str(folder / "run")
-    return run_arm.train(RunSpec(config.experiment, cell, arm.name, arm.tuned, 0, *places, config.sandbox), arm)
+def train(arm: Arm, options: EndToEndOptions, policy: Path, folder: Path, iterations: int) -> Run:
+    """Train an arm as the laboratory does, with an untrained process reward model.
+
+    Args:
+        arm: The arm.
+        options: Options of the runs.
+        policy: Folder of the initial policy.
+        folder: Folder of the run.
+        iterations: Number of iterations.
+    """
+    ProcessRewardModel.from_policy(policy).save(folder / "prm")
+    design = options.design
+    setting = replace(design.settings[0], num_iterations=iterations)
+    places = str(policy), str(folder / "prm"), str(folder / "run")
+    return train_arm.train(RunSpec(design, setting, arm.name, arm.tuned, 0, *places, options.sandbox), arm)
 
 
 class _Watch:
     """Reads all clocks at the border of two iterations."""
 
-    def __init__(self, arm: Arm, config: Config) -> None:
-        self.found = Measured(arm.name, config.programs, config.sandbox)
+    def __init__(self, arm: Arm, options: EndToEndOptions) -> None:
+        self.found = TrainingTimes(arm.name, options.programs, options.sandbox)
         self.clock = Clock()
         self.products = Products(lambda: self.clock.current)
         self._boxes: list[psutil.Process] = []
@@ -145,7 +167,7 @@ class _Watch:
             if iteration > WARM_UP:
                 self._book()
             if iteration == WARM_UP:  # the sandbox is open by now
-                self._boxes = [process for box in live_boxes(self.found.sandbox) for process in box.staff]
+                self._boxes = [process for box in live_boxes(self.found.sandbox) for process in box.permanent_processes]
             self._begin()
             if iteration < last:
                 yield iteration

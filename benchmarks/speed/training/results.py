@@ -32,12 +32,12 @@ def cells(found: Measured, name: str) -> list[str]:
     wall = ratios(found.seconds, name)
     row = [found.model, str(found.batch_size), found.lengths, str(found.num_threads), name]
     times = Spread.of(wall)
-    row += [Spread.of(rates).show(), times.show(".1f"), Spread.of(ratios(found.cpu_seconds, name)).show(".1f")]
+    row += [Spread.of(rates).format(), times.format(".1f"), Spread.of(ratios(found.cpu_seconds, name)).format(".1f")]
     goal = GOALS[found.model]
     row.append(("met" if times.middle >= goal else "missed") + f" ({goal:g})" if name == "ours" else "")
     # Two operations for each weight and token; attention, which comes on top, is left out.
     shares = [2e-9 * found.num_parameters * rate / peak for rate, peak in zip(rates, found.gflops, strict=True)]
-    return [*row, Spread.of(shares).show(".0%"), f"{found.error:.0e}" if name == "ours" else ""]
+    return [*row, Spread.of(shares).format(".0%"), f"{found.error:.0e}" if name == "ours" else ""]
 
 
 def ratios(seconds: dict[str, list[float]], name: str) -> list[float]:

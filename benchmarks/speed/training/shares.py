@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lab.spread import Spread
-from benchmarks.speed.training.end_to_end import Measured
+from benchmarks.speed.training.end_to_end import TrainingTimes
 from benchmarks.speed.training.stages import STAGES
 
 COLUMNS = ("stage", "seconds", "share", "CPU s", "GFLOP", "GFLOP/CPU s", "of matrix rate", "products alone")
 
 
-def show(found: Sequence[Measured], load: float, console: Console) -> None:
+def print_shares(found: Sequence[TrainingTimes], load: float, console: Console) -> None:
     """Print a table for each arm, with what its stages do not tell below it."""
     for each in found:
         title = f"{each.arm}: {each.programs} programs an iteration, {each.sandbox}, load before {load:.1f}"
@@ -25,19 +25,19 @@ def show(found: Sequence[Measured], load: float, console: Console) -> None:
         for stage in STAGES:
             if stage == "judging" or any(each.seconds[stage]):  # that nobody waits is worth a row
                 table.add_row(*cells(each, stage))
-        table.add_row("all", Spread.of(each.totals).show(".2f"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
+        table.add_row("all", Spread.of(each.totals).format(".2f"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
         console.print(table)
         console.print(summary(each), highlight=False)
 
 
-def cells(found: Measured, stage: str) -> list[str]:
+def cells(found: TrainingTimes, stage: str) -> list[str]:
     """One row; the last four columns only where a stage has matrix products.
 
     Operations are set against CPU time: waiting for a core that somebody else has says nothing of the code.
     """
     seconds, cpu_seconds = found.seconds[stage], found.cpu_seconds[stage]
     share = statistics.median(part / whole for part, whole in zip(seconds, found.totals, strict=True))
-    row = [stage, Spread.of(seconds).show(".3f"), f"{share:.0%}", f"{statistics.median(cpu_seconds):.3f}"]
+    row = [stage, Spread.of(seconds).format(".3f"), f"{share:.0%}", f"{statistics.median(cpu_seconds):.3f}"]
     if not (gflop := found.gflop.get(stage)):
         return [*row, "", "", "", ""]
     rates = [gflop / cpu for cpu in cpu_seconds]
@@ -46,12 +46,12 @@ def cells(found: Measured, stage: str) -> list[str]:
     return [*row, f"{gflop:.1f}", f"{statistics.median(rates):.1f}", f"{reached:.0%}", f"{alone:.0%}"]
 
 
-def summary(found: Measured) -> str:
+def summary(found: TrainingTimes) -> str:
     """Programs per second, and the CPU time that the judge takes beside the learner."""
     rates = [found.programs / seconds for seconds in found.totals]
     return (
-        f"{Spread.of(rates).show()} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; CPU "
-        f"time of the boxes {Spread.of(found.judge_cpu_seconds).show('.2f')} s an iteration, of the threads that hand "
-        f"programs over {Spread.of(found.thread_cpu_seconds).show('.2f')} s; a product of two 1024 x 1024 matrices "
-        f"reaches {Spread.of(found.matrix_rates).show('.1f')} GFLOP/CPU s"
+        f"{Spread.of(rates).format()} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; "
+        f"CPU time of the boxes {Spread.of(found.judge_cpu_seconds).format('.2f')} s an iteration, of the threads that "
+        f"pass programs on {Spread.of(found.thread_cpu_seconds).format('.2f')} s; a product of two 1024 x 1024 "
+        f"matrices reaches {Spread.of(found.matrix_rates).format('.1f')} GFLOP/CPU s"
     )

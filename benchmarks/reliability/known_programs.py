@@ -62,7 +62,7 @@ _KINDS: tuple[tuple[int, Task, str, Status], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownProgram:
     """A program whose verdict is known."""
 
     task: Task
@@ -70,12 +70,12 @@ class Known:
     status: Status
 
 
-def mix(count: int, seed: int = 0) -> Iterator[Known]:
+def known_programs(count: int, seed: int = 0) -> Iterator[KnownProgram]:
     """``count`` different programs."""
     generator = random.Random(seed)
     weights = [weight for weight, *_ in _KINDS]
     for number, (_, task, completion, status) in enumerate(generator.choices(_KINDS, weights, k=count)):
-        yield Known(task, f"{completion}# {seed}-{number}\n", status)
+        yield KnownProgram(task, f"{completion}# {seed}-{number}\n", status)
 
 
 def open_backend(backend: str, limits: Limits, workers: int, recycle_after: int) -> Pool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.reliability.boxes import LiveBox, live_boxes
+from benchmarks.reliability.box_inspection import LiveBox, live_boxes
 from codegym.sandbox.docker import engine, remove
 
 SHARES = {"kill a forker": 4, "kill a server": 3, "kill a box": 3, "stop a process for a while": 4}
@@ -23,7 +23,7 @@ STOP_SECONDS = (0.5, 7.0)
 PAUSE_SECONDS = (0.05, 0.5)
 
 
-class Saboteur:
+class Chaos:
     """A thread that does harm at random moments until it is told to end.
 
     Args:
@@ -41,7 +41,7 @@ class Saboteur:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Saboteur:
+    def __enter__(self) -> Chaos:
         self._thread.start()
         return self
 
@@ -68,7 +68,7 @@ class Saboteur:
         elif what == "kill a box":
             _kill(box)
         else:
-            self._stop(self._random.choice(box.staff), for_good=what.endswith("good"))
+            self._stop(self._random.choice(box.permanent_processes), for_good=what.endswith("good"))
         self.done[what] += 1
 
     def _stop(self, process: psutil.Process, for_good: bool) -> None:

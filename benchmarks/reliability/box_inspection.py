@@ -25,7 +25,7 @@ class LiveBox:
     container: str | None
 
     @property
-    def staff(self) -> list[psutil.Process]:
+    def permanent_processes(self) -> list[psutil.Process]:
         """The processes that are there as long as the box."""
         return [self.server, self.forker]
 
@@ -92,18 +92,18 @@ def all_boxes(backend: str, count: int, seconds: float = 30.0) -> list[LiveBox]:
     return boxes
 
 
-def settle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
+def wait_until_idle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
     """Give boxes time to clean up after the last answer; what is there after it stays there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and (
-        any(box.programs() or files_inside(box.server) for box in boxes) or strangers(boxes)
+        any(box.programs() or files_inside(box.server) for box in boxes) or stray_processes(boxes)
     ):
         time.sleep(0.01)
 
 
-def strangers(boxes: list[LiveBox]) -> list[psutil.Process]:
+def stray_processes(boxes: list[LiveBox]) -> list[psutil.Process]:
     """Processes below this one that the boxes do not need."""
-    needed = {pid for box in boxes for process in box.staff for pid in (process.pid, process.ppid())}
+    needed = {pid for box in boxes for process in box.permanent_processes for pid in (process.pid, process.ppid())}
     return [process for process in psutil.Process().children(recursive=True) if process.pid not in needed]
 
 
