@@ -34,7 +34,7 @@ from benchmarks.reliability.box_inspection import (
 )
 from benchmarks.reliability.known_programs import known_programs, open_backend
 from codegym.judge import Judge
-from codegym.sandbox.base import Limits
+from codegym.sandbox import Limits
 
 MIB = 1 << 20
 ALLOWED_GROWTH = 0.05

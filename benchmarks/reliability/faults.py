@@ -31,7 +31,7 @@ from benchmarks.reliability.known_programs import KnownProgram, known_programs, 
 from benchmarks.speed.sandbox.programs import HUMANEVAL, find_rows, read_rows
 from codegym.errors import SandboxError
 from codegym.judge import Judge, Verdict
-from codegym.sandbox.base import Limits
+from codegym.sandbox import Limits
 from codegym.sandbox.docker import OWNER, engine
 
 LIMITS = Limits(cpu_seconds=4, wall_seconds=5)

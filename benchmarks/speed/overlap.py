@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.lab.spread import Spread
 from codegym import Judge, Task
-from codegym.sandbox.backends import open_sandbox
+from codegym.sandbox import open_sandbox
 from codegym.tasks.procedural import Arithmetic
 
 END = 256
