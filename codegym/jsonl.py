@@ -199,6 +199,12 @@ class ResumableFile:
         self._file = self.path.open("ab")
         self.num_rows, _ = _whole_rows(self.path)
 
+    def delete(self) -> None:
+        """Close the file and delete it with its card and its lock."""
+        for path in (self.path, self.card.path, _lock_path(self.path)):
+            path.unlink(missing_ok=True)
+        self.close()
+
     def __enter__(self) -> Self:
         return self.open()
 
@@ -219,7 +225,7 @@ def lock(path: str | os.PathLike[str]) -> FileLock:
     """
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(place.with_name(f".{place.name}.lock"))
+    held = FileLock(_lock_path(place))
     try:
         held.acquire(timeout=0)
     except Timeout as error:
@@ -228,6 +234,10 @@ def lock(path: str | os.PathLike[str]) -> FileLock:
             "another place"
         ) from error
     return held
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
@@ -267,7 +277,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | Iterable[bytes
     """Write a file so that an interruption leaves either the old content or the new one.
 
     Args:
-        path: The file.
+        path: File to write.
         content: Text, or pieces of bytes.
     """
     target = Path(path)

@@ -100,7 +100,7 @@ def interrupt_judge(config: Config, folder: Path) -> dict[str, bool]:
             row = rows[number % len(rows)]
             completion = f"{row['canonical_solution']}\n# {number}\n" if number % 3 else "    return None\n"
             print(json.dumps({"task_id": row["task_id"], "completion": completion}), file=file)
-    command = [sys.executable, "-m", "codegym.cli", "judge", str(samples), "--dataset", "humaneval"]
+    command = [sys.executable, "-m", "codegym.cli", "judge", str(samples), "--tasks", "humaneval"]
     command += ["--path", str(find_rows(HUMANEVAL)), "--sandbox", config.sandbox, "--out", str(out), "--workers", "2"]
     first = _interrupt_in_the_middle(command, folder, out)
     before = [line for line in _lines(out) if line.endswith(b"\n")]

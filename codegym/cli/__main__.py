@@ -1,4 +1,4 @@
-"""``python -m codegym.cli``, for where the command is not on the path."""
+"""``python -m codegym.cli`` runs the command without the script ``codegym`` on the path."""
 
 from codegym.cli import main
 

@@ -1,20 +1,18 @@
-"""What several commands share: their options and the terminal."""
+"""What all commands share: the terminal, progress bars, and errors as sentences."""
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from codegym.sampling import Sampler
-from codegym.sandbox.backends import BACKENDS, open_sandbox
-from codegym.sandbox.base import Limits, Sandbox
-from codegym.tasks.datasets import DATASETS, TaskSet, load_tasks
+from codegym.errors import CodegymError
+from codegym.sandbox.backends import BACKENDS
 
 SANDBOX_HELP = (
     f"Back end: {', '.join(BACKENDS)}, package.module:object for one of your own, or auto, which is Docker if an "
@@ -22,82 +20,98 @@ SANDBOX_HELP = (
 )
 output = Console()
 errors = Console(stderr=True)
+EXTRAS = {
+    **{"torch": "agents", "peft": "agents", "safetensors": "agents", "tensorboard": "agents", "wandb": "wandb"},
+    **{"transformers": "tokenizers", "tokenizers": "tokenizers", "docker": "docker", "datasets": "hub"},
+    **{"jinja2": "render", "PIL": "render", "matplotlib": "benchmarks", "scipy": "benchmarks", "psutil": "benchmarks"},
+}
+"""Module -> extra of codegym that installs it."""
 
 
-@dataclass(frozen=True)
-class TaskOptions:
-    """Where the tasks come from."""
+def install_hint(extra: str) -> str:
+    """Return the command that installs an extra of codegym.
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(DATASETS)}.")]
-    path: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The data set's own file (.jsonl, .jsonl.gz or .json); without it the data set comes from the Hub."""
-    split: str | None = None
-    """Split on the Hub; by default the data set's usual one."""
-
-    def load(self) -> TaskSet:
-        """Open the task set."""
-        return load_tasks(self.dataset, self.path, split=self.split)
+    Args:
+        extra: Name of the extra, such as "agents".
+    """
+    return f"pip install 'codegym[{extra}]'"
 
 
-@dataclass(frozen=True)
-class SandboxOptions:
-    """Where programs run."""
+@contextmanager
+def errors_as_sentences(program: str) -> Iterator[None]:
+    """Print a warning or an expected error as one line, and end the process with a status instead of a traceback.
 
-    sandbox: Annotated[str, tyro.conf.arg(metavar="NAME", help=SANDBOX_HELP)] = "auto"
-    workers: int | None = None
-    """Programs at the same time; by default one for each core."""
-    packages: tuple[str, ...] = ()
-    """What programs may import beyond the standard library, such as: --packages numpy"""
-    preload: tuple[str, ...] = ()
-    """Modules loaded before programs run, so that importing them costs nothing."""
-    limits: Limits = Limits()
-    """Limits of each program, its child processes included."""
+    The status is 1 for ``CodegymError``, ``OSError``, ``ValueError`` and ``ImportError``, and 130 for Ctrl-C. Set
+    ``CODEGYM_TRACEBACK=1`` to see the traceback.
 
-    def open(self) -> Sandbox:
-        """Open the sandbox."""
-        return open_sandbox(self.sandbox, self.limits, self.workers, packages=self.packages, preload=self.preload)
+    Args:
+        program: Name of the program, which the line begins with: "codegym".
 
-
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How the policy writes."""
-
-    max_tokens: Annotated[int, tyro.conf.arg(aliases=["--max-new-tokens"])] = 256
-    """Token budget of a program, its end included."""
-    temperature: float = 1.0
-    device: str = "cpu"
-    """Where the policy runs, such as cuda."""
-    num_threads: int = 1
-    """Of torch on a CPU; a small model is fastest with one, and much slower with more where the cores are busy."""
-
-    def open(self, policy: str, **options: Any) -> Sampler:
-        """Load the policy; ``options`` are further ones of ``TransformersSampler``."""
-        import_late("torch").set_num_threads(self.num_threads)
-        kind = import_late("codegym.sampling.hf").TransformersSampler
-        options |= {"device": self.device, "max_tokens": self.max_tokens, "temperature": self.temperature}
-        try:
-            sampler: Sampler = kind.load(policy, **options)
-        except ImportError as error:
-            raise ValueError(str(error)) from error
-        return sampler
-
-
-def import_late(module: str) -> Any:
-    """Models want torch, which takes seconds to import and which most commands do without."""
+    Raises:
+        SystemExit: The program failed.
+    """
     try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(
-            f"this command needs torch and transformers ({error}): pip install torch transformers"
-        ) from error
+        with _warnings_as_lines(program):
+            yield
+    except BrokenPipeError:  # the reader of the output has seen enough; the interpreter must not try to flush it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (CodegymError, OSError, ValueError, ImportError) as error:
+        if os.environ.get("CODEGYM_TRACEBACK"):
+            raise
+        _print_line(program, _with_hint(error), "red")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        _print_line(program, "interrupted; finished results are kept, and the same command resumes", "red")
+        raise SystemExit(130) from None
 
 
-Tasks = Annotated[TaskOptions, tyro.conf.arg(name="")]
-Box = Annotated[SandboxOptions, tyro.conf.arg(name="")]
-Sampling = Annotated[SamplingOptions, tyro.conf.arg(name="")]
+def _with_hint(error: Exception) -> str:
+    """Return the message of an error; a missing package comes with the extra that installs it."""
+    extra = EXTRAS.get((error.name or "").split(".")[0]) if isinstance(error, ImportError) else None
+    return f"{error}: {install_hint(extra)}" if extra and "pip install" not in str(error) else str(error)
 
 
-def progress_bar() -> Progress:
-    """A bar on the terminal's error stream, so that output may be piped; gone when it is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=errors, transient=True)
+def _print_line(program: str, message: object, style: str) -> None:
+    errors.print(f"{program}: {message}", style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _warnings_as_lines(program: str) -> Iterator[None]:
+    """Print warnings without the place in the code, which is of no use at a terminal."""
+
+    def show(message: Warning | str, *_: object) -> None:
+        _print_line(program, message, "yellow")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]  # the parameters that it ignores have no names
+        yield
+
+
+class ProgressBar:
+    """Bars on the terminal's error stream, one for each stage of a command; gone when the command is done."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=errors, transient=True)
+        self._bars: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int | None, total: int, description: str | None = None) -> None:
+        """Show how far a stage is.
+
+        Args:
+            stage: Name of the stage: "judging".
+            done: Number of its steps that are done; None leaves it as it is.
+            total: Number of all steps of the stage.
+            description: Text beside the bar, by default the name of the stage.
+        """
+        if stage not in self._bars:
+            self._bars[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._bars[stage], completed=done, total=total, description=description)
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()

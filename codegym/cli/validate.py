@@ -1,26 +1,25 @@
-"""``codegym validate``: every task must prove itself before anything is learned from it."""
+"""``codegym validate``: check tasks with their gold solutions before anything is learned from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from rich.progress import Progress
 from rich.table import Table
 
-from codegym.cli.common import Box, Tasks, output, progress_bar
+from codegym.cli.common import ProgressBar, output
+from codegym.cli.options import INLINE, SandboxOptions, TaskOptions
 from codegym.errors import SandboxError
 from codegym.evaluation.evaluate import judge_in_order
 from codegym.evaluation.metrics import INFRASTRUCTURE_FAILURE
 from codegym.judge import Judge, Verdict
-from codegym.tasks.datasets import TaskSet
 from codegym.tasks.record import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A program that did not get the verdict it must get."""
+    """A program with a wrong verdict."""
 
     task_id: str
     program: str
@@ -30,54 +29,70 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Candidate:
     task: Task
     completion: str
     is_gold: bool
 
 
-def validate(tasks: Tasks, box: Box, repeats: int = 1) -> int:
+def validate(
+    tasks: Annotated[TaskOptions, INLINE], sandbox: Annotated[SandboxOptions, INLINE], repeats: int = 1
+) -> int:
     """Check that the gold solution of every task passes and that an empty completion does not.
 
     Try:
-        codegym validate --dataset mbpp --path mbpp.jsonl --repeats 3
+        codegym validate --tasks mbpp --path mbpp.jsonl --repeats 3
 
-    Exit status 1 and a list of what went wrong otherwise; 2 where nothing but the machine failed.
+    The exit status is 0 if all is well, 1 with a list of the wrong verdicts, and 2 if nothing but the machine failed.
 
     Args:
-        tasks: which tasks.
-        box: which sandbox.
-        repeats: rounds; each runs every program again, so that a verdict that depends on luck or load shows.
+        tasks: Tasks to check.
+        sandbox: Sandbox in which the programs run.
+        repeats: Number of rounds. Each round runs every program again, which shows verdicts that depend on luck or
+            load.
+
+    Raises:
+        ValueError: An option does not fit the others.
+        CodegymError: The tasks cannot be read, or there is no such sandbox here.
     """
     if repeats < 1:
-        raise ValueError(f"--repeats must be at least 1, got {repeats}")
-    task_set = tasks.load()
+        raise ValueError(f"too few rounds: got --repeats {repeats}; expected at least 1")
+    chosen = tasks.load().tasks
     problems: list[Problem] = []
-    with closing(box.open()) as sandbox, progress_bar() as progress:
-        judge = Judge(sandbox, box.limits, cache_size=0)
-        for round_number in range(1, repeats + 1):
-            problems += _one_round(task_set, judge, round_number, progress)
-    _report(task_set, problems, repeats)
+    with sandbox.open_judge(cache_size=0) as judge, ProgressBar() as progress:
+        for number in range(1, repeats + 1):
+            problems += _one_round(chosen, judge, number, progress)
+    _report(chosen, problems, repeats)
     return _exit_status(problems)
 
 
-def _one_round(task_set: TaskSet, judge: Judge, number: int, progress: Progress) -> Iterator[Problem]:
-    bar = progress.add_task(f"round {number}", total=len(task_set))
-    for trial, verdict in judge_in_order(_trials(task_set), lambda trial: judge.submit(trial.task, trial.completion)):
-        progress.advance(bar, 0 if trial.is_gold else 1)
-        if (problem := find_problem(trial.task.task_id, trial.is_gold, verdict, number)) is not None:
+def _one_round(tasks: Sequence[Task], judge: Judge, number: int, progress: ProgressBar) -> Iterator[Problem]:
+    num_done = 0
+    for candidate, verdict in judge_in_order(
+        _candidates(tasks), lambda candidate: judge.submit(candidate.task, candidate.completion)
+    ):
+        num_done += not candidate.is_gold
+        progress(f"round {number}", num_done, len(tasks))
+        if (problem := find_problem(candidate.task.task_id, candidate.is_gold, verdict, number)) is not None:
             yield problem
 
 
-def _trials(task_set: TaskSet) -> Iterator[_Trial]:
-    for task in task_set:
+def _candidates(tasks: Sequence[Task]) -> Iterator[_Candidate]:
+    for task in tasks:
         if task.solution is not None:
-            yield _Trial(task, task.solution, True)
-        yield _Trial(task, "", False)
+            yield _Candidate(task, task.solution, True)
+        yield _Candidate(task, "", False)
 
 
 def find_problem(task_id: str, is_gold: bool, verdict: Verdict | SandboxError, round_number: int) -> Problem | None:
-    """None where the gold solution passed or the empty program did not."""
+    """Return what is wrong with a verdict, None if the gold solution passed or the empty program did not.
+
+    Args:
+        task_id: Id of the task.
+        is_gold: Whether the program is the gold solution; else it is the empty program.
+        verdict: Verdict of the program, or the failure of the machine.
+        round_number: Number of the round, from 1.
+    """
     program = "gold solution" if is_gold else "empty program"
     if isinstance(verdict, SandboxError):
         return Problem(task_id, program, INFRASTRUCTURE_FAILURE, str(verdict), round_number)
@@ -89,9 +104,9 @@ def find_problem(task_id: str, is_gold: bool, verdict: Verdict | SandboxError, r
     return Problem(task_id, program, verdict.status, " ".join(filter(None, [where, error[:200]])), round_number)
 
 
-def _report(task_set: TaskSet, problems: list[Problem], repeats: int) -> None:
-    num_gold = sum(task.solution is not None for task in task_set)
-    num_own_types = sum(task.uses_candidate_types for task in task_set)
+def _report(tasks: Sequence[Task], problems: list[Problem], repeats: int) -> None:
+    num_gold = sum(task.solution is not None for task in tasks)
+    num_own_types = sum(task.uses_candidate_types for task in tasks)
     if problems:
         table = Table("task", "program", "status", "error", "round", title="Wrong")
         for problem in problems:
@@ -100,8 +115,8 @@ def _report(task_set: TaskSet, problems: list[Problem], repeats: int) -> None:
     failed = {problem.task_id for problem in problems if problem.program == "gold solution"}
     passed = {problem.task_id for problem in problems if problem.program == "empty program"}
     output.print(f"{num_gold - len(failed)} of {num_gold} gold solutions passed in every round (of {repeats})")
-    output.print(f"{len(task_set) - len(passed)} of {len(task_set)} tasks refused the empty program")
-    output.print(f"{len(task_set) - num_gold} tasks have no gold solution")
+    output.print(f"{len(tasks) - len(passed)} of {len(tasks)} tasks refused the empty program")
+    output.print(f"{len(tasks) - num_gold} tasks have no gold solution")
     output.print(f"{num_own_types} tasks use the candidate's own types")
 
 

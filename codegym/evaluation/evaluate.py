@@ -98,12 +98,12 @@ def validate_ks(ks: Sequence[int], num_samples: int) -> Sequence[int]:
     return ks or DEFAULT_KS
 
 
-def places(num_tasks: int, num_samples: int, batch_size: int, done: int = 0) -> Iterator[list[tuple[int, int]]]:
+def sample_batches(num_tasks: int, num_samples: int, batch_size: int, done: int = 0) -> Iterator[list[tuple[int, int]]]:
     """Batches of (index of a task, number among its samples), from the batch on that holds sample ``done``.
 
     Batches are the same wherever one begins, so that what is written in them is too.
 
-    >>> list(places(2, 3, 4)), list(places(2, 3, 4, done=5))
+    >>> list(sample_batches(2, 3, 4)), list(sample_batches(2, 3, 4, done=5))
     ([[(0, 0), (0, 1), (0, 2), (1, 0)], [(1, 1), (1, 2)]], [[(1, 1), (1, 2)]])
     """
     if batch_size < 1:
@@ -114,7 +114,7 @@ def places(num_tasks: int, num_samples: int, batch_size: int, done: int = 0) -> 
 
 
 def _write(policy: Policy, tasks: Sequence[Task], num_samples: int, batch_size: int) -> Iterator[_Written]:
-    for batch in places(len(tasks), num_samples, batch_size):
+    for batch in sample_batches(len(tasks), num_samples, batch_size):
         chosen = [tasks[place] for place, _ in batch]
         completions = list(policy([task.prompt for task in chosen]))
         if len(completions) != len(batch):

@@ -215,7 +215,7 @@ def test_the_saved_policy_gives_the_same_log_probabilities(trained, rows) -> Non
 
 def test_the_adapter_is_evaluated_on_rows_written_by_hand(trained, rows, tmp_path) -> None:
     out = tmp_path / "out.jsonl"
-    tasks = ("--dataset", "mbpp", "--path", rows, "--num-samples", 3, "--max-new-tokens", 48)
+    tasks = ("--tasks", "mbpp", "--path", rows, "--num-samples", 3, "--max-tokens", 48)
     assert command("evaluate", trained.run.folder / "policy", *tasks, "--sandbox", "process", "--out", out) == 0
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert [(row["task_id"], row["sample"]) for row in found] == [(str(n), k) for n in range(8) for k in range(3)]
@@ -226,8 +226,8 @@ def test_the_adapter_is_evaluated_on_rows_written_by_hand(trained, rows, tmp_pat
 
 def test_the_adapter_is_evaluated_on_mbpp(trained, shared_data, tmp_path) -> None:
     out = tmp_path / "out.jsonl"
-    tasks = ("--dataset", "mbpp", "--path", shared_data / "mbpp.jsonl", "--limit", 4, "--num-samples", 2)
-    budget = ("--max-new-tokens", 32, "--max-prompt-tokens", 512)
+    tasks = ("--tasks", "mbpp", "--path", shared_data / "mbpp.jsonl", "--num-tasks", 4, "--num-samples", 2)
+    budget = ("--max-tokens", 32, "--max-prompt-tokens", 512)
     assert (
         command("evaluate", trained.run.folder / "policy", *tasks, *budget, "--sandbox", "process", "--out", out) == 0
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from codegym import AssertCheck, FakeSandbox, SandboxError, StdinCheck, Task, Verdict
-from codegym.cli import common, main
+from codegym.cli import main, options
 from codegym.evaluation.evaluate import judge_in_order
 from codegym.judge import Status
 from codegym.sandbox.base import Execution, ExitReason, Failure, Request, Run
@@ -48,7 +48,7 @@ class Machine(FakeSandbox):
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
-    monkeypatch.setattr(common, "open_sandbox", lambda *_, **__: machine)
+    monkeypatch.setattr(options, "open_sandbox", lambda *_, **__: machine)
     return machine
 
 
@@ -70,7 +70,7 @@ def run(*args: object) -> int:
 
 
 def judge(folder: Path, *args: object, samples: str = "samples.jsonl") -> int:
-    return run("judge", folder / samples, "--dataset", "jsonl", "--path", folder / "tasks.jsonl", *args)
+    return run("judge", folder / samples, "--tasks", "jsonl", "--path", folder / "tasks.jsonl", *args)
 
 
 def verdicts(folder: Path) -> list[dict]:
@@ -116,7 +116,7 @@ def test_interrupted_judge_goes_on_where_it_ended(data: Path, machine: Machine) 
 def test_finished_judge_needs_no_machine(data: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     write_samples(data / "samples.jsonl", (0, "0"))
     assert judge(data) == 0
-    monkeypatch.setattr(common, "open_sandbox", None)
+    monkeypatch.setattr(options, "open_sandbox", None)
     assert judge(data) == 0
 
 
@@ -137,7 +137,9 @@ def test_verdicts_of_other_samples_are_refused(data: Path, machine: Machine, cap
     before = (data / "samples.verdicts.jsonl").read_bytes()
     write_samples(data / "samples.jsonl", (0, "0"), (1, "2"))
     assert judge(data) == 1
-    assert "samples.verdicts.jsonl, line 2: not the verdict of sample 2" in (said := capsys.readouterr().err)
+    assert "samples.verdicts.jsonl, line 2: got the verdict of another sample; expected that of sample 2" in (
+        said := capsys.readouterr().err
+    )
     assert "--overwrite" in said
     assert (data / "samples.verdicts.jsonl").read_bytes() == before
     assert judge(data, "--overwrite") == 0
@@ -162,7 +164,8 @@ def test_failure_of_the_machine_is_no_verdict_and_is_mended(data: Path, machine:
     assert judge(data) == 0
     assert machine.sources == ["broken", "broken"]
     assert [row["passed"] for row in verdicts(data)] == [False, True, False, True]
-    assert sorted(path.name for path in data.iterdir()) == ["samples.jsonl", "samples.verdicts.jsonl", "tasks.jsonl"]
+    shown = sorted(path.name for path in data.iterdir() if not path.name.startswith("."))
+    assert shown == ["samples.jsonl", "samples.verdicts.card.json", "samples.verdicts.jsonl", "tasks.jsonl"]
 
 
 def test_mending_can_be_interrupted_as_well(data: Path, machine: Machine) -> None:
@@ -195,12 +198,12 @@ def test_machine_that_stays_broken_ends_the_run(data: Path, machine: Machine, ca
     ("line", "said"),
     [
         ("{", "not JSON"),
-        ("[1]", "a list of 1, wanted a JSON object"),
+        ("[1]", "got a list of 1; expected a JSON object"),
         ('{"completion": ""}', "field 'task_id' is missing"),
         ('{"task_id": 0}', "field 'completion' is missing"),
         ('{"task_id": 0, "completion": 3}', "field 'completion': got 3, wanted a string"),
         ('{"task_id": true, "completion": ""}', "field 'task_id': got True"),
-        ('{"task_id": 9, "completion": ""}', "field 'task_id': 9 is none of the 3 tasks"),
+        ('{"task_id": 9, "completion": ""}', "field 'task_id': got 9; expected the id of one of the 3 tasks"),
     ],
 )
 def test_bad_sample_names_file_line_and_field(data: Path, machine: Machine, line: str, said: str, capsys) -> None:
@@ -216,13 +219,16 @@ def test_bad_sample_names_file_line_and_field(data: Path, machine: Machine, line
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["judge", "no.jsonl", "--dataset", "jsonl", "--path", "{tasks}"], "no.jsonl: cannot be read"),
-        (["judge", "no.txt", "--dataset", "jsonl", "--path", "{tasks}"], "wanted a file that ends in .jsonl"),
-        (["judge", "no.jsonl", "--dataset", "jsonl", "--path", "no.jsonl"], "no.jsonl: cannot be read"),
-        (["judge", "no.jsonl", "--dataset", "pascal"], "no data set 'pascal'; there are humaneval"),
-        (["validate", "--dataset", "jsonl", "--path", "{tasks}", "--repeats", "0"], "--repeats must be at least 1"),
+        (["judge", "no.jsonl", "--tasks", "jsonl", "--path", "{tasks}"], "no.jsonl: cannot be read"),
+        (["judge", "no.txt", "--tasks", "jsonl", "--path", "{tasks}"], "expected a name that ends in .jsonl"),
+        (["judge", "no.jsonl", "--tasks", "jsonl", "--path", "no.jsonl"], "no.jsonl: cannot be read"),
+        (["judge", "no.jsonl", "--tasks", "pascal"], "no tasks 'pascal'; there are"),
         (
-            ["validate", "--dataset", "jsonl", "--path", "{tasks}", "--limits.processes", "0"],
+            ["validate", "--tasks", "jsonl", "--path", "{tasks}", "--repeats", "0"],
+            "got --repeats 0; expected at least 1",
+        ),
+        (
+            ["validate", "--tasks", "jsonl", "--path", "{tasks}", "--limits.processes", "0"],
             "wrong limit processes: got",
         ),
     ],
@@ -260,7 +266,7 @@ def test_window_is_kept_and_so_is_the_order() -> None:
 
 
 def test_validate_wants_gold_to_pass_and_nothing_to_fail(data: Path, machine: Machine, capsys) -> None:
-    validate = ("validate", "--dataset", "jsonl", "--path", data / "tasks.jsonl")
+    validate = ("validate", "--tasks", "jsonl", "--path", data / "tasks.jsonl")
     assert run(*validate, "--repeats", 2) == 0
     assert len(machine.sources) == 12  # three solutions and three empty programs, twice: nothing is remembered
     wrong = Task("wrong", "", (StdinCheck("", "1"),), solution="raise")
@@ -279,7 +285,7 @@ def test_validate_wants_gold_to_pass_and_nothing_to_fail(data: Path, machine: Ma
 
 def test_validate_tells_a_broken_machine_apart(data: Path, machine: Machine) -> None:
     save_tasks([Task("0", "", (StdinCheck("", "1"),), solution="broken")], data / "tasks.jsonl")
-    assert run("validate", "--dataset", "jsonl", "--path", data / "tasks.jsonl") == 2
+    assert run("validate", "--tasks", "jsonl", "--path", data / "tasks.jsonl") == 2
 
 
 @pytest.mark.parametrize("command", ["judge", "validate", "sandbox build"])
@@ -300,7 +306,7 @@ def test_killed_judge_loses_nothing_finished(data: Path) -> None:
     needs_process_sandbox()
     slow = "import time\ntime.sleep(0.05)\nprint(0)"
     write_samples(data / "samples.jsonl", *[(0, f"{slow}  # {number}") for number in range(40)])
-    arguments = ["judge", data / "samples.jsonl", "--dataset", "jsonl", "--path", data / "tasks.jsonl"]
+    arguments = ["judge", data / "samples.jsonl", "--tasks", "jsonl", "--path", data / "tasks.jsonl"]
     command = [sys.executable, "-m", "codegym.cli", *map(str, arguments), "--sandbox", "process", "--workers", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     out = data / "samples.verdicts.jsonl"

@@ -41,7 +41,7 @@ def test_label_train_and_eval_in_a_row(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TransformersSampler, "load", lambda *_, **__: TellingSampler(0.7))
     labels, folder = tmp_path / "labels.jsonl", tmp_path / "prm"
     tasks = ["--tasks", "arithmetic", "--num-tasks", 20, "--sandbox", "process"]
-    assert run("label", "none", *tasks, "--out", labels) == 0
+    assert run("label", "no/policy", *tasks, "--out", labels) == 0
     assert {program.label_class for program in read_labels(labels)} <= {"correct", "wrong"}
     write_labels(labels)
     options = ["--width", 32, "--num-layers", 1, "--epochs", 4, "--learning-rate", 0.003, "--holdout-fraction", 0.2]

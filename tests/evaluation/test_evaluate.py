@@ -14,8 +14,8 @@ from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from codegym import CallCheck, FakeSandbox, SandboxError, Task
 from codegym.adapters.completions import fenced_code
-from codegym.cli import common, main
-from codegym.evaluation.evaluate import evaluate, places
+from codegym.cli import main, options
+from codegym.evaluation.evaluate import evaluate, sample_batches
 from codegym.evaluation.metrics import Score
 from codegym.sandbox.process import ProcessSandbox
 from codegym.tasks.datasets import save_tasks
@@ -108,9 +108,9 @@ def test_what_cannot_be_is_told(policy, options, error, said) -> None:
 
 
 def test_batches_are_the_same_wherever_one_begins() -> None:
-    whole = list(places(5, 3, 4))
+    whole = list(sample_batches(5, 3, 4))
     assert sum(whole, []) == [(task, number) for task in range(5) for number in range(3)]
-    assert all(list(places(5, 3, 4, done)) == whole[done // 4 :] for done in range(15))
+    assert all(list(sample_batches(5, 3, 4, done)) == whole[done // 4 :] for done in range(15))
 
 
 def test_answers_in_markdown_are_the_policys_business() -> None:
@@ -141,8 +141,8 @@ def run(*args: object) -> int:
 
 
 def run_evaluate(policy: Path, data: Path, *args: object, samples: int = 12) -> int:
-    tasks = ("--dataset", "jsonl", "--path", data / "tasks.jsonl", "--out", data / "out.jsonl")
-    fixed = ("--num-samples", samples, "--max-new-tokens", 2, "--batch-size", 8, "--workers", 2)
+    tasks = ("--tasks", "jsonl", "--path", data / "tasks.jsonl", "--out", data / "out.jsonl")
+    fixed = ("--num-samples", samples, "--max-tokens", 2, "--batch-size", 8, "--workers", 2)
     return run("evaluate", policy, *tasks, *fixed, "--sandbox", "process", *args)
 
 
@@ -172,8 +172,9 @@ def test_every_sample_has_a_row_and_the_scores_are_those_of_the_rows(policy_fold
     assert f"pass@12 │ {sum(map(bool, by_task)) / 3:.4f}" in said
     assert "3 of 3 tasks have samples" in said and "tokens/s" in said
     card = json.loads((data / "out.card.json").read_text())
-    assert card["scores"][0]["value"] == pytest.approx(sum(good) / 36) and card["tasks"] == 3
-    assert card["spent"]["tokens"] == sum(row["num_tokens"] for row in found)
+    assert card["scores"][0]["value"] == pytest.approx(sum(good) / 36) and card["num_tasks"] == 3
+    cost = json.loads((data / "out.samples.card.json").read_text())
+    assert cost["tokens"] == sum(row["num_tokens"] for row in found)
     assert len({row["completion"] for row in found}) > 3  # the samples of a task are not all the same
 
 
@@ -186,16 +187,11 @@ def test_wherever_it_was_interrupted_it_ends_with_the_same_bytes(
         lines = finished[name].splitlines(keepends=True)
         half = lines[int(count)][:20] if count % 1 else b""
         (data / name).write_bytes(b"".join(lines[: int(count)]) + half)
-    (data / "out.card.json").write_bytes(_with_path(finished["out.card.json"], data))
+        card = Path(name).with_suffix(".card.json").name
+        (data / card).write_bytes(finished[card])
     assert run_evaluate(policy_folder, data) == 0
     for name in ("out.samples.jsonl", "out.jsonl"):
         assert _timeless((data / name).read_bytes()) == _timeless(finished[name])
-
-
-def _with_path(card: bytes, data: Path) -> bytes:
-    content = json.loads(card)
-    content["settings"]["path"] = str(data / "tasks.jsonl")
-    return json.dumps(content).encode()
 
 
 def _timeless(lines: bytes) -> list[dict]:
@@ -209,7 +205,7 @@ def _timeless(lines: bytes) -> list[dict]:
 def test_a_finished_evaluation_needs_neither_policy_nor_machine(policy_folder, data, monkeypatch, capsys) -> None:
     assert run_evaluate(policy_folder, data) == 0
     first = capsys.readouterr().out
-    monkeypatch.setattr(common, "open_sandbox", None)
+    monkeypatch.setattr(options, "open_sandbox", None)
     monkeypatch.setattr("codegym.sampling.hf.TransformersSampler.load", None)
     assert run_evaluate(policy_folder, data) == 0
     assert capsys.readouterr().out == first
@@ -222,7 +218,7 @@ def test_failures_of_the_machine_are_judged_again_and_not_written_again(
         raise SandboxError("no power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(common, "open_sandbox", lambda *_, **__: FakeSandbox(broken))
+        patch.setattr(options, "open_sandbox", lambda *_, **__: FakeSandbox(broken))
         assert run_evaluate(policy_folder, data) == 2
     assert {(row["passed"], row["status"]) for row in rows(data / "out.jsonl")} == {(None, "infrastructure_failure")}
     written = (data / "out.samples.jsonl").read_bytes()
@@ -237,11 +233,11 @@ def test_samples_of_other_settings_or_other_weights_are_refused(policy_folder, d
     policy.save(tmp_path / "policy")
     assert run_evaluate(tmp_path / "policy", data, samples=1) == 0
     assert run_evaluate(tmp_path / "policy", data, "--temperature", 0.5, samples=1) == 1
-    assert "another temperature: 1.0, now 0.5" in (said := capsys.readouterr().err) and "--overwrite" in said
+    assert "got temperature=0.5; expected 1.0" in (said := capsys.readouterr().err) and "--overwrite" in said
     next(policy.model.parameters()).data.add_(1)
     policy.save(tmp_path / "policy")
     assert run_evaluate(tmp_path / "policy", data, samples=1) == 1
-    assert "another weights" in capsys.readouterr().err
+    assert "other settings: got weights=" in capsys.readouterr().err
     assert run_evaluate(tmp_path / "policy", data, "--overwrite", samples=1) == 0
 
 
@@ -249,7 +245,7 @@ def test_tasks_of_a_family_are_drawn(tmp_path) -> None:
     size = TinyConfig(num_layers=1, width=16, num_heads=2, mlp_width=16, max_positions=256)
     folder = make_tiny("bytes", size).save(tmp_path / "policy")
     out = tmp_path / "out.jsonl"
-    command = ["evaluate", folder, "--dataset", "pipelines", "--limit", 3, "--horizon", 2, "--difficulty", 0.5]
+    command = ["evaluate", folder, "--tasks", "pipelines", "--num-tasks", 3, "--horizon", 2, "--difficulty", 0.5]
     assert run(*command, "--max-tokens", 4, "--sandbox", "process", "--greedy", "--out", out) == 0
     ids = [row["task_id"] for row in rows(out)]
     assert len(set(ids)) == 3 and all(id.startswith("pipelines:test:2:0.5:") for id in ids)
@@ -281,17 +277,23 @@ def test_an_adapter_writes_other_programs_than_its_base(policy_folder, data) -> 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--dataset", "pascal"], "no tasks 'pascal'; there are humaneval"),
-        (["--dataset", "pipelines"], "--limit must say how many"),
-        (["--dataset", "pipelines", "--limit", "2", "--path", "x"], "takes no --path"),
-        (["--dataset", "pipelines", "--limit", "2", "--split", "dev"], 'split must be "train" or "test"'),
-        (["--dataset", "mbpp", "--path", "x.jsonl", "--horizon", "3"], "--horizon and --difficulty are for arithmetic"),
-        (["--dataset", "pipelines", "--limit", "2", "--num-samples", "2", "--ks", "10"], "draw more samples"),
-        (["--dataset", "pipelines", "--limit", "2", "--num-samples", "2", "--greedy"], "the same program every time"),
-        (["--dataset", "pipelines", "--limit", "2", "--batch-size", "0"], "--batch-size"),
-        (["--dataset", "pipelines", "--limit", "2", "--out", "x.json"], "ends in .jsonl"),
-        (["--dataset", "jsonl", "--path", "x.jsonl", "--out", "x.jsonl"], "a file of its own"),
-        (["--dataset", "pipelines", "--limit", "2", "--max-tokens", "16"], "no room for a prompt"),
+        (["--tasks", "pascal"], "no tasks 'pascal'; there are"),
+        (["--tasks", "pipelines"], "Add --num-tasks 100"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--path", "x"], "--path without a data set"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--split", "dev"], 'split must be "train" or "test"'),
+        (
+            ["--tasks", "mbpp", "--path", "x.jsonl", "--horizon", "3"],
+            "--horizon of a data set: got --tasks mbpp; expected one of arithmetic",
+        ),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--num-samples", "2", "--ks", "10"], "draw more samples"),
+        (
+            ["--tasks", "pipelines", "--num-tasks", "2", "--num-samples", "2", "--greedy"],
+            "samples the same program every time",
+        ),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--batch-size", "0"], "--batch-size"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--out", "x.json"], "ending in .jsonl"),
+        (["--tasks", "jsonl", "--path", "x.jsonl", "--out", "x.jsonl"], "expected a file of its own"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--max-tokens", "16"], "no room for a prompt"),
     ],
 )
 def test_trouble_is_one_clear_line(policy_folder, args, said, capsys) -> None:
