@@ -31,7 +31,7 @@ from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from agents.seeding import numpy_generator, torch_generator
 from codegym.sampling import derive_seed
-from codegym.tasks.procedural import FAMILIES, Arithmetic, inject_bugs, vocabulary
+from codegym.tasks.procedural import FAMILIES, Procedural, inject_bugs, vocabulary
 from codegym.tasks.source import TaskSource
 
 _VERSION = 1
@@ -89,11 +89,7 @@ class Config:
 def make_family(config: Config, split: Literal["train", "test"] = "train", horizon: int | None = None) -> TaskSource:
     """Make the family that the settings name, or its tasks of one horizon."""
     low_high = (horizon, horizon) if horizon is not None else config.horizon
-    if config.family not in FAMILIES:
-        raise ValueError(f"no family {config.family!r}; there are {', '.join(FAMILIES)}")
-    kind: Any = FAMILIES[config.family]
-    if kind is Arithmetic:  # it has no split and no horizon from below
-        return Arithmetic(max_steps=low_high[1])
+    kind: Any = FAMILIES.get_plugin(config.family)
     family: TaskSource = kind(horizon=low_high, split=split, difficulty=config.difficulty)
     return family
 
@@ -102,8 +98,8 @@ def new_policy(config: Config) -> Policy:
     """Make the policy that is trained: from scratch with the words of the family, or a given one."""
     if config.policy is not None:
         return Policy.load(config.policy, config.lora, config.seed)
-    family: Any = make_family(config)
-    tokenizer = vocabulary(family) if hasattr(family, "examples") else "bytes"
+    family = make_family(config)
+    tokenizer = vocabulary(family) if isinstance(family, Procedural) else "bytes"
     return make_tiny(tokenizer, config.tiny, derive_seed(config.seed, "weights"))
 
 

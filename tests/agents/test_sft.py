@@ -87,5 +87,5 @@ def test_lora_without_a_policy_is_refused():
 
 
 def test_unknown_family_is_refused():
-    with pytest.raises(ValueError, match="no family 'pipeline'"):
+    with pytest.raises(ValueError, match="unknown family: got 'pipeline' .did you mean 'pipelines'"):
         sft.new_policy(quick(family="pipeline"))

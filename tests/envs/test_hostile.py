@@ -16,7 +16,6 @@ from helpers.env_play import AWKWARD, AWKWARD_TASKS, EOS, SINGLE, VECTOR, draw_a
 from helpers.env_rows import write_rows
 
 from codegym.envs.env import LineEnv, TokenEnv
-from codegym.envs.registration import ENVIRONMENTS
 from codegym.envs.vector import LineVectorEnv, TokenVectorEnv
 from codegym.errors import InvalidAction
 
@@ -248,7 +247,7 @@ def play(env, act, episodes, draw):
 @pytest.mark.parametrize("env_id", IDS)
 def test_random_episodes_of_every_id_end_without_an_exception(env_id, tmp_path):
     act = "Token" if "Token" in env_id else "Line"
-    tasks = ENVIRONMENTS[env_id.removeprefix("codegym/").removesuffix(f"{act}-v0")].get("tasks")
+    tasks = registry[env_id].kwargs.get("tasks")
     keywords = {} if tasks is None else {"path": write_rows(tmp_path, tasks)}
     keywords |= {"reward": "outcome + 0.5*process + psgpo + rltf_fine", "line_scorer": "fake", "max_tokens": 60}
     env = gym.make_vec(env_id, num_envs=50, sandbox="fake", **keywords)

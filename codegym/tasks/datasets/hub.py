@@ -1,20 +1,25 @@
-"""Rows from the Hub, through the package ``datasets`` (optional, and imported only when it is needed)."""
+"""Rows from the Hugging Face Hub, through the package ``datasets`` (optional, imported on first use)."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from codegym.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """Where a data set lies on the Hub.
+    """Repository of a data set on the Hugging Face Hub.
 
-    ``files`` is set for repositories that hold a loading script, which ``datasets`` no longer runs: its data files
-    are then read directly, with ``{split}`` filled in.
+    Args:
+        hub_id: Id of the repository, ``owner/name``.
+        split: Split that is loaded unless the user names another.
+        config: Configuration of the repository; None is its default.
+        builder: Format of the data files ("json", "arrow"), for repositories with a loading script, which ``datasets``
+            no longer runs. Their files are then read directly.
+        files: Path of those files in the repository, with ``{split}`` in it.
     """
 
     hub_id: str
@@ -24,24 +29,44 @@ class HubSource:
     files: str | None = None
 
     def load(self, split: str | None = None) -> HubRows:
-        """Download (or take from the cache) one split."""
+        """Download one split, or take it from the local cache.
+
+        Args:
+            split: Name of the split; None is the usual one.
+
+        Raises:
+            DatasetError: The package ``datasets`` is not installed, or the split cannot be loaded.
+        """
         split = split or self.split
-        module = _import_datasets()
         try:
-            if self.builder is None:
-                table = module.load_dataset(self.hub_id, self.config, split=split)
-            else:
-                files = f"hf://datasets/{self.hub_id}/{(self.files or '').format(split=split)}"
-                table = module.load_dataset(self.builder, data_files=files, split="train")
-        except Exception as error:  # whatever the network, the cache or the builder raises: say which data set
+            table = self._load(split)
+        except ImportError as error:
+            raise DatasetError(
+                'loading from the Hub needs the package datasets: pip install "codegym[hub]" '
+                "(or pass the path of a local .jsonl, .jsonl.gz or .json file)"
+            ) from error
+        except Exception as error:  # the network, the cache and the builder each raise errors of their own
             raise DatasetError(f"{self.hub_id} [{split}] cannot be loaded from the Hub: {error}") from error
-        return HubRows(f"{self.hub_id} [{split}]", table)
+        return HubRows(f"{self.hub_id} [{split}]", cast("Sequence[Mapping[str, object]]", table))
+
+    def _load(self, split: str) -> Any:
+        from datasets import load_dataset  # type: ignore[import-untyped]
+
+        if self.builder is None:
+            return load_dataset(self.hub_id, self.config, split=split)
+        files = f"hf://datasets/{self.hub_id}/{(self.files or '').format(split=split)}"
+        return load_dataset(self.builder, data_files=files, split="train")
 
 
 class HubRows:
-    """The rows of a table of ``datasets``; it lies in mapped files, not in memory."""
+    """Rows of a table of the package ``datasets``, which keeps them in mapped files and not in memory.
 
-    def __init__(self, name: str, table: Any) -> None:  # noqa: ANN401 - the package is optional
+    Args:
+        name: Name of the source in messages.
+        table: The table; an item is one row.
+    """
+
+    def __init__(self, name: str, table: Sequence[Mapping[str, object]]) -> None:
         self.name = name
         self._table = table
 
@@ -49,19 +74,9 @@ class HubRows:
         return len(self._table)
 
     def line(self, index: int) -> int:
-        """Give the 1-based position of a row."""
+        """Return the 1-based position of a row."""
         return index + 1
 
     def read(self, index: int) -> dict[str, object]:
-        """Decode one row."""
+        """Return the decoded row at ``index``."""
         return dict(self._table[index])
-
-
-def _import_datasets() -> Any:  # noqa: ANN401 - the package is optional
-    try:
-        return importlib.import_module("datasets")
-    except ImportError as error:
-        raise DatasetError(
-            'loading from the Hub needs the package datasets: pip install "codegym[hub]" '
-            "(or give the path of a local .jsonl, .jsonl.gz or .json file)"
-        ) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from codegym.plugins import Plugins
 from codegym.tasks.procedural.arithmetic import Arithmetic
 from codegym.tasks.procedural.base import Family, Procedural
 from codegym.tasks.procedural.control import Control
@@ -14,7 +15,7 @@ from codegym.tasks.procedural.strings import Strings
 from codegym.tasks.procedural.syntax import Syntax, construct_report
 from codegym.tasks.procedural.vocabulary import sample_corpus, vocabulary
 
-FAMILIES: dict[str, Callable[[], Family]] = {
+_BUILT_IN: dict[str, Callable[[], Family]] = {
     "arithmetic": Arithmetic,
     "pipelines": Pipelines,
     "strings": Strings,
@@ -22,7 +23,9 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "machines": Machines,
     "syntax": Syntax,
 }
-"""Name -> family; each is made without arguments."""
+
+FAMILIES = Plugins[Callable[[], Family]]("family", "codegym.families", _BUILT_IN)
+"""Name -> class or function that makes the family without arguments."""
 
 __all__ = [
     "FAMILIES",

@@ -5,8 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from codegym import StdinCheck, Task
 from codegym.errors import DatasetError
-from codegym.tasks.datasets import DATASETS, load_tasks
+from codegym.tasks.datasets import (
+    DATASETS,
+    DatasetSpec,
+    HubSource,
+    Row,
+    environment_keywords,
+    get_dataset,
+    load_tasks,
+)
 
 ROW = {"task_id": 1, "text": "t", "code": "def f(): return 1", "test_list": ["assert f() == 1"]}
 
@@ -64,7 +73,7 @@ def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        (["mbp"], {}, ValueError, "no data set 'mbp'; there are humaneval, "),
+        (["mbp"], {}, ValueError, "unknown data set: got 'mbp' .did you mean 'mbpp'"),
         (["jsonl"], {}, DatasetError, "'jsonl' is not on the Hub"),
         (["mbpp", "x.jsonl"], {"split": "test"}, ValueError, "a local file has no splits"),
         (["mbpp", "x.jsonl"], {"chalenge": True}, TypeError, "no option 'chalenge'; it has challenge, shown_tests"),
@@ -74,3 +83,33 @@ def test_trouble_with_the_hub_is_an_error_that_names_the_data_set(hub, monkeypat
 def test_contradictory_arguments_are_errors(arguments, options, error, message):
     with pytest.raises(error, match=message):
         load_tasks(*arguments, **options)
+
+
+def read(row: Row, *, prefix: str = "") -> Task:
+    """A reader of somebody else."""
+    return Task(row.task_id("id"), prefix + row.text("question"), (StdinCheck("", row.text("answer")),))
+
+
+MINE = DatasetSpec(read, HubSource("mine/questions", "train"))
+QUESTION = {"id": 3, "question": "q", "answer": "a"}
+
+
+@pytest.mark.parametrize("dataset", [read, MINE, f"{__name__}:read", f"{__name__}:MINE"])
+def test_a_data_set_of_somebody_else_is_a_reader_or_a_spec(write, dataset):
+    assert load_tasks(dataset, write(QUESTION), prefix="Q: ").by_id(3).prompt == "Q: q"
+
+
+def test_another_object_is_no_data_set():
+    with pytest.raises(TypeError, match="no data set: got 3; expected a name, a DatasetSpec, or a function"):
+        load_tasks(3)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_documentation_of_a_data_set_is_complete(name):
+    spec = get_dataset(name)
+    assert all([spec.env_name, spec.size, spec.licence, spec.comparison, spec.gold])
+    assert environment_keywords()[spec.env_name] == {
+        "tasks": name,
+        "max_tokens": spec.max_tokens,
+        "max_prompt_tokens": spec.max_prompt_tokens,
+    }

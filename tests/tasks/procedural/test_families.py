@@ -15,8 +15,9 @@ import pytest
 
 from codegym import Judge
 from codegym.sandbox.backends import open_sandbox
-from codegym.tasks.procedural import FAMILIES, Pipelines, inject_bugs, mutants
+from codegym.tasks.procedural import FAMILIES, Arithmetic, Pipelines, inject_bugs, mutants, vocabulary
 from codegym.tasks.source import TaskSource
+from codegym.tokenizers import VocabularyTokenizer
 
 
 def test_a_task_is_drawn_and_found_again():
@@ -135,7 +136,7 @@ def test_no_hash_seed_changes_a_draw():
         "rng = np.random.default_rng(8)\n"
         "for name, family in FAMILIES.items():\n"
         "    tasks = [family().draw(rng) for _ in range(3)]; print(tasks)\n"
-        "    if name != 'arithmetic': print([inject_bugs(task, rng) for task in tasks], vocabulary(family()))"
+        "    print([inject_bugs(task, rng) for task in tasks], vocabulary(family()))"
     )
     answers = [
         subprocess.run(
@@ -183,3 +184,23 @@ def test_every_family_is_made_without_arguments():
     assert inject_bugs(FAMILIES["strings"]().draw(np.random.default_rng(0)), np.random.default_rng(0), 0).startswith(
         "def f("
     )
+
+
+def test_arithmetic_is_spelled_by_its_ids_and_goes_wrong_line_by_line(passes):
+    rng = np.random.default_rng(0)
+    assert [Arithmetic().draw(rng).task_id for _ in range(3)] == [
+        f"arithmetic:{steps}" for steps in ("-5+3+1", "+8", "*5-9")
+    ]
+    task = Arithmetic(horizon=4, split="test").draw(rng)
+    assert task.solution.count("\n") == 6
+    rng = np.random.default_rng(1)
+    programs = [program for program, _ in mutants(task, rng)]
+    assert len(programs) > 8 and not any(passes(task, program) for program in programs)
+    assert passes(task, inject_bugs(task, rng, 0)) and not passes(task, inject_bugs(task, rng, 100))
+    tokenizer = VocabularyTokenizer(vocabulary(Arithmetic()))
+    assert all(tokenizer.encode(task.prompt + program) for program in programs)
+
+
+def test_arithmetic_has_one_difficulty():
+    with pytest.raises(ValueError, match="difficulty of arithmetic: got 0.5; expected 0"):
+        Arithmetic(difficulty=0.5)
