@@ -1,4 +1,4 @@
-"""Random numbers that depend on a seed and on what they are for, and on nothing else."""
+"""Random numbers that depend on a seed and on their purpose, and on nothing else."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ from codegym.sampling import derive_seed
 
 
 def torch_generator(seed: int, *purpose: object) -> torch.Generator:
-    """Give a generator of PyTorch for one purpose."""
+    """Return a generator of PyTorch for one purpose.
+
+    Args:
+        seed: Seed of the run.
+        *purpose: Texts and numbers that name the purpose.
+    """
     return torch.Generator().manual_seed(derive_seed(seed, *purpose))
 
 
 def numpy_generator(seed: int, *purpose: object) -> np.random.Generator:
-    """Give a generator of NumPy for one purpose."""
+    """Return a generator of NumPy for one purpose.
+
+    Args:
+        seed: Seed of the run.
+        *purpose: Texts and numbers that name the purpose.
+    """
     return np.random.default_rng(derive_seed(seed, *purpose))
 
 
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Make modules that are created inside have the same weights every time; global random state is as it was after.
+    """Initialize modules made inside the block from ``seed``, and leave the global random state unchanged.
 
-    PyTorch initialises modules from its global generator, so it is borrowed for that time.
+    PyTorch initializes modules from its global generator, which is seeded for the time of the block.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

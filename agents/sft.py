@@ -1,12 +1,12 @@
-"""Supervised start: a policy that writes programs of a family, with the mistakes that it was shown.
+"""Supervised fine-tuning (SFT): a policy that writes programs of a family, with the bugs that it was shown.
 
     python -m agents.sft --family pipelines --horizon 1 8
 
-Draws tasks of a procedural family, spoils their solutions line by line
-(``codegym.tasks.procedural.inject_bugs``), and trains a causal model on the completions by maximum likelihood.
-What comes out knows the language and fails often: a start from which
-reinforcement learning has something to do. The result is kept under a hash of the settings, so the same start is
-trained once; an interrupted run goes on where its last checkpoint stands and ends in the same weights.
+Draws tasks of a procedural family, injects bugs into their solutions line by line
+(``codegym.tasks.procedural.inject_bugs``), and trains a causal model on the completions by maximum likelihood. The
+resulting policy knows the language and often fails, so that reinforcement learning has something to improve. It is
+kept under a hash of the configuration, so the same policy is trained once. An interrupted run resumes from its last
+checkpoint and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -30,72 +30,87 @@ from agents.common.sft_batches import Example, batches, completion_loss, to_exam
 from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from agents.seeding import numpy_generator, torch_generator
+from codegym.cli import errors_as_sentences
 from codegym.sampling import derive_seed
 from codegym.tasks.procedural import FAMILIES, Procedural, inject_bugs, vocabulary
 from codegym.tasks.source import TaskSource
 
 _VERSION = 1
-"""Of what this file does with its settings: cached results of another version are not found."""
+"""Version of the training procedure; cached results of another version are not used."""
 CHECKPOINT_EVERY = 200
-"""Updates."""
+"""Number of updates between checkpoints."""
+CACHE = Path("runs/cache")
+"""Folder of trained policies."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of the start; all of them are in the hash."""
+class SFTConfig:
+    """Configuration of supervised training; all of it is in the hash."""
 
     family: str = "pipelines"
-    """Name in ``codegym.tasks.procedural.FAMILIES``."""
+    """Name of a procedural family (``codegym.tasks.procedural.FAMILIES``)."""
     horizon: tuple[int, int] = (1, 8)
-    """Shortest and longest tasks to learn from."""
+    """Lowest and highest horizon (lines of a solution) of the tasks."""
     difficulty: float = 0.0
-    """0 to 1: how much of the tasks is what goes wrong easily."""
+    """Difficulty from 0 to 1: share of the tasks that is easily solved wrongly."""
     rate: float = 1.0
-    """What the family's bug rates are multiplied by; 0 shows right programs only."""
+    """Factor of the family's bug rates. 0 shows correct programs only."""
     num_programs: int = 16_000
-    """Different programs."""
+    """Number of different programs."""
     num_epochs: int = 4
-    """How often each of them is shown."""
+    """Passes over the programs."""
     batch_size: int = 64
-    """Programs in an update."""
+    """Programs per update."""
     learning_rate: float = 3e-3
-    """Of AdamW, after ``warmup_steps``."""
+    """Learning rate of AdamW, after ``warmup_steps``."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """Whether the learning rate goes down to a tenth."""
+    """Schedule of the learning rate: "cosine" lowers it to a tenth, "constant" does not."""
     warmup_steps: int = 50
-    """Updates in which the learning rate goes up."""
+    """Number of first updates, in which the learning rate rises linearly from 0."""
     max_grad_norm: float = 1.0
-    """Longer gradients are shortened to it."""
+    """Largest norm of a gradient. Larger gradients are scaled down to it."""
     tiny: TinyConfig = TinyConfig()  # noqa: RUF009 - a frozen record
     """Size of the policy from scratch."""
     policy: str | None = None
     """Folder or Hub id of a causal model to start from instead."""
     lora: LoraConfig | None = None
-    """Train matrices beside the weights of ``policy`` instead of the weights."""
+    """LoRA: train small matrices beside the weights of ``policy`` instead of the weights."""
     seed: int = 0
-    """Of tasks, mistakes, weights and order."""
+    """Seed of tasks, bugs, weights and order."""
 
     def __post_init__(self) -> None:
         if self.lora is not None and self.policy is None:
-            raise ValueError("lora needs a policy to start from: a tiny policy from scratch is trained whole")
+            raise ValueError(
+                "lora needs a policy to start from: got policy=None; expected a folder or Hub id. A tiny policy from "
+                "scratch is trained without LoRA"
+            )
 
     @property
     def key(self) -> str:
-        """Hash of the settings."""
+        """Hash of the configuration."""
         content = json.dumps([_VERSION, asdict(self)], sort_keys=True)
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
-def make_family(config: Config, split: Literal["train", "test"] = "train", horizon: int | None = None) -> TaskSource:
-    """Make the family that the settings name, or its tasks of one horizon."""
+def make_family(config: SFTConfig, split: Literal["train", "test"] = "train", horizon: int | None = None) -> TaskSource:
+    """Make the family that the configuration names, or its tasks of one horizon.
+
+    Args:
+        config: Configuration of supervised training.
+        split: Split of the family.
+        horizon: The only horizon of the tasks; by default those of the configuration.
+
+    Raises:
+        ValueError: There is no such family.
+    """
     low_high = (horizon, horizon) if horizon is not None else config.horizon
     kind: Any = FAMILIES.get_plugin(config.family)
     family: TaskSource = kind(horizon=low_high, split=split, difficulty=config.difficulty)
     return family
 
 
-def new_policy(config: Config) -> Policy:
-    """Make the policy that is trained: from scratch with the words of the family, or a given one."""
+def new_policy(config: SFTConfig) -> Policy:
+    """Make the policy to train: that of ``config``, or one from scratch with a token for each word of the family."""
     if config.policy is not None:
         return Policy.load(config.policy, config.lora, config.seed)
     family = make_family(config)
@@ -103,8 +118,13 @@ def new_policy(config: Config) -> Policy:
     return make_tiny(tokenizer, config.tiny, derive_seed(config.seed, "weights"))
 
 
-def draw_examples(config: Config, policy: Policy) -> list[Example]:
-    """Draw tasks and write a program with mistakes for each."""
+def draw_examples(config: SFTConfig, policy: Policy) -> list[Example]:
+    """Draw tasks and make a program with bugs for each.
+
+    Args:
+        config: Configuration of supervised training.
+        policy: Policy whose tokenizer is used.
+    """
     rng = numpy_generator(config.seed, "programs")
     family = make_family(config)
     tasks = [family.draw(rng) for _ in range(config.num_programs)]
@@ -112,8 +132,14 @@ def draw_examples(config: Config, policy: Policy) -> list[Example]:
     return [to_example(policy, task.prompt, program) for task, program in zip(tasks, programs, strict=True)]
 
 
-def learning_rate(config: Config, step: int, num_steps: int) -> float:
-    """Learning rate of an update, from 0."""
+def learning_rate(config: SFTConfig, step: int, num_steps: int) -> float:
+    """Return the learning rate of an update.
+
+    Args:
+        config: Configuration of supervised training.
+        step: Number of the update, from 0.
+        num_steps: Number of all updates.
+    """
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     if config.schedule == "constant":
         return config.learning_rate * warm
@@ -122,9 +148,15 @@ def learning_rate(config: Config, step: int, num_steps: int) -> float:
 
 
 class Fit:
-    """Training of a policy on examples, which can be stopped and taken up again. Dropout is off."""
+    """Resumable training of a policy on examples, without dropout.
 
-    def __init__(self, policy: Policy, config: Config, examples: Sequence[Example]) -> None:
+    Args:
+        policy: Policy to train.
+        config: Configuration of supervised training.
+        examples: Token sequences to learn from.
+    """
+
+    def __init__(self, policy: Policy, config: SFTConfig, examples: Sequence[Example]) -> None:
         self.policy, self.config, self.examples = policy, config, examples
         self.weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=0.0)
@@ -133,7 +165,7 @@ class Fit:
         self.num_steps = config.num_epochs * self.steps_per_epoch
 
     def run(self) -> Iterator[float]:
-        """Train to the end; gives the loss after each update."""
+        """Train to the end and yield the loss of each update."""
         while self.step < self.num_steps:
             epoch, done = divmod(self.step, self.steps_per_epoch)
             order = torch_generator(self.config.seed, "order", epoch)
@@ -152,21 +184,27 @@ class Fit:
         return float(loss.detach())
 
     def save(self, file: Path) -> None:
-        """Write a checkpoint; an interruption leaves the one before."""
+        """Write a checkpoint to ``file``; an interruption leaves the previous one."""
         state = {"step": self.step, "model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         torch.save(state, file.with_suffix(".new"))
         os.replace(file.with_suffix(".new"), file)
 
     def load(self, file: Path) -> None:
-        """Go on from a checkpoint."""
+        """Resume from the checkpoint in ``file``."""
         state = torch.load(file, weights_only=True)
         self.policy.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
 
-def train(config: Config, cache: Path = Path("runs/cache"), console: Console | None = None) -> Path:
-    """Give the folder of the policy that these settings make, trained now or found; it is complete or not there."""
+def train(config: SFTConfig, cache: Path = CACHE, console: Console | None = None) -> Path:
+    """Return the folder of the policy of this configuration, which is trained now or was trained before.
+
+    Args:
+        config: Configuration of supervised training.
+        cache: Folder of trained policies.
+        console: Console that shows progress; by default nothing is shown.
+    """
     folder = cache / f"supervised-{config.key}"
     if folder.is_dir():
         return folder
@@ -180,7 +218,7 @@ def train(config: Config, cache: Path = Path("runs/cache"), console: Console | N
     partial = folder.with_suffix(f".{os.getpid()}.partial")
     policy.save(partial)
     (partial / "settings.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
-    if folder.is_dir():  # another process was faster
+    if folder.is_dir():  # another process has finished it meanwhile
         shutil.rmtree(partial)
     else:
         partial.rename(folder)
@@ -188,11 +226,36 @@ def train(config: Config, cache: Path = Path("runs/cache"), console: Console | N
     return folder
 
 
+def default_policy(tasks: str) -> Path:
+    """Return the folder of a tiny policy for a procedural family, trained now or before.
+
+    Args:
+        tasks: Name of the family.
+
+    Raises:
+        ValueError: ``tasks`` is not a procedural family, so there are no solutions to learn from.
+    """
+    family = FAMILIES[tasks]() if tasks in FAMILIES else None
+    if not isinstance(family, Procedural):
+        raise ValueError(
+            f"a policy is needed: got policy=None with tasks={tasks!r}; expected the folder or Hub id of a causal "
+            f"model. A tiny policy is trained only for a procedural family ({', '.join(FAMILIES)})"
+        )
+    config = SFTConfig(family=tasks, horizon=family.span, rate=2.0, num_programs=3_000, num_epochs=2)
+    return train(config, console=Console())
+
+
 def run_with_progress(fit: Fit, checkpoint: Path, console: Console) -> None:
-    """Train to the end, with a bar and a checkpoint now and then."""
+    """Train to the end, showing progress and saving checkpoints.
+
+    Args:
+        fit: Training to run.
+        checkpoint: Path of the checkpoint.
+        console: Console that shows progress.
+    """
     columns = (*Progress.get_default_columns(), TextColumn("loss {task.fields[loss]:.3f}"))
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("supervised start", total=fit.num_steps, completed=fit.step, loss=0.0)
+        bar = progress.add_task("supervised training", total=fit.num_steps, completed=fit.step, loss=0.0)
         for loss in fit.run():
             progress.update(bar, completed=fit.step, loss=loss)
             if fit.step % CHECKPOINT_EVERY == 0:
@@ -200,22 +263,22 @@ def run_with_progress(fit: Fit, checkpoint: Path, console: Console) -> None:
 
 
 def main(
-    config: Annotated[Config, tyro.conf.arg(name="")],
-    cache: Path = Path("runs/cache"),
+    config: Annotated[SFTConfig, tyro.conf.arg(name="")],
+    cache: Path = CACHE,
     sandbox: str = "auto",
     eval_programs: int = 128,
     max_tokens: int = 128,
     num_threads: int = 1,
 ) -> None:
-    """Train or find the start, then measure it.
+    """Train the policy unless it exists, then measure its pass rates.
 
     Args:
-        config: settings of the start.
-        cache: where results are kept.
-        sandbox: where programs are judged: auto, docker, process, or fake (runs nothing).
-        eval_programs: how many are sampled for each horizon; 0 leaves this out.
-        max_tokens: budget of a sampled program.
-        num_threads: of PyTorch; small models are fastest with one.
+        config: Configuration of supervised training.
+        cache: Folder of trained policies.
+        sandbox: Sandbox in which programs run: auto, docker, process, or fake (runs nothing).
+        eval_programs: Programs sampled per horizon. 0: nothing is measured.
+        max_tokens: Token budget of a sampled program.
+        num_threads: Threads of PyTorch; small models are fastest with one.
     """
     torch.set_num_threads(num_threads)
     console = Console()
@@ -229,4 +292,5 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, description=__doc__)
+    with errors_as_sentences("agents.sft"):
+        tyro.cli(main, description=__doc__)

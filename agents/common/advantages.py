@@ -1,8 +1,8 @@
-"""Returns and advantages of whole programs, as pure functions; each has one right answer.
+"""Returns and advantages of whole programs, as pure functions.
 
-Shapes: B programs, T positions of prompt and completion. ``mask`` is True at the tokens that the policy chose; rewards
-and values stand at the token, values being those of the state before it was chosen. Every program has terminated after
-its last token: what has not (the machine failed) is left out of a rollout, so nothing is bootstrapped.
+Shapes: B programs, T positions of prompt and completion. ``mask`` is True at the tokens that the policy chose. A reward
+is at the token that earned it, a value at the token that was chosen in that state. Every program has terminated after
+its last token (a rollout leaves out those that could not be judged), so nothing is bootstrapped.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Scale = Literal["none", "std"]
+ScaleRewards = Literal["none", "std"]
+"""Whether advantages of a group are divided by its standard deviation."""
 
 
 def returns_to_go(rewards: Tensor, mask: Tensor, gamma: float = 1.0) -> Tensor:
-    """Discounted sum of the rewards from each token on, [B, T]; 0 outside ``mask``.
+    """Return the discounted sum of the rewards of each token and all later ones, [B, T]; 0 outside ``mask``.
 
     Args:
-        rewards: [B, T].
-        mask: [B, T] bool.
-        gamma: discount of one token.
+        rewards: Reward of each token, [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+        gamma: Discount per token.
     """
     returns = torch.zeros_like(rewards)
     running = torch.zeros_like(rewards[:, 0])
@@ -32,16 +33,17 @@ def returns_to_go(rewards: Tensor, mask: Tensor, gamma: float = 1.0) -> Tensor:
 
 
 def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, gae_lambda: float = 1.0) -> Tensor:
-    """Generalised advantage estimates, [B, T] (Schulman et al., arXiv 1506.02438, equation 16); 0 outside ``mask``.
+    """Return generalized advantage estimates, [B, T]; 0 outside ``mask``.
 
-    ``A_t = sum_k (gamma lambda)^k delta_(t+k)`` with ``delta_t = r_t + gamma V_(t+1) - V_t`` and V = 0 after the end.
+    ``A_t = sum_k (gamma lambda)^k delta_(t+k)`` with ``delta_t = r_t + gamma V_(t+1) - V_t`` and V = 0 after the end
+    (Schulman et al., arXiv 1506.02438, equation 16).
 
     Args:
-        rewards: [B, T].
-        values: [B, T], of the state before each token.
-        mask: [B, T] bool.
-        gamma: discount of one token.
-        gae_lambda: 1 is the return minus the value, 0 the one-step error.
+        rewards: Reward of each token, [B, T].
+        values: Value of the state before each token, [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+        gamma: Discount per token.
+        gae_lambda: 1 gives the return minus the value, 0 the one-step error.
     """
     advantages = torch.zeros_like(rewards)
     running = torch.zeros_like(rewards[:, 0])
@@ -55,29 +57,34 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, gae_l
     return advantages
 
 
-def group_advantages(scores: Tensor, groups: Tensor, scale: Scale = "std") -> Tensor:
-    """Score of each program minus the mean of its group, [B] (GRPO, arXiv 2402.03300, section 4.1.2).
+def group_advantages(scores: Tensor, groups: Tensor, scale_rewards: ScaleRewards = "std") -> Tensor:
+    """Return the score of each program minus the mean of its group, [B] (GRPO, arXiv 2402.03300, section 4.1.2).
 
     Args:
-        scores: [B].
-        groups: [B] int, programs with the same number answer the same prompt.
-        scale: "std" divides by the sample standard deviation of the group; "none" does not (Dr. GRPO, 2503.20783).
+        scores: Total reward of each program, [B].
+        groups: Group of each program, int [B]; programs of a group answer the same prompt.
+        scale_rewards: "std" divides by the sample standard deviation of the group; "none" does not (Dr. GRPO,
+            arXiv 2503.20783).
     """
     advantages = torch.empty_like(scores)
     for group in groups.unique():
         rows = groups == group
-        members = scores[rows].double()  # nearly equal scores: the deviation would blow up errors of rounding
+        members = scores[rows].double()  # division by the deviation of nearly equal scores amplifies rounding
         centred = members - members.mean()
-        if scale == "std" and len(members) > 1:
+        if scale_rewards == "std" and len(members) > 1:
             centred = centred / (members.std() + 1e-6)
         advantages[rows] = centred.to(scores.dtype)
     return advantages
 
 
 def leave_one_out(scores: Tensor, groups: Tensor) -> Tensor:
-    """Score of each program minus the mean of the others of its group, [B] (RLOO, arXiv 2402.14740).
+    """Return the score of each program minus the mean of the others of its group, [B] (RLOO, arXiv 2402.14740).
 
-    A program without others has no baseline: its advantage is 0.
+    A program that is alone in its group has no baseline: its advantage is 0.
+
+    Args:
+        scores: Total reward of each program, [B].
+        groups: Group of each program, int [B].
     """
     advantages = torch.zeros_like(scores)
     for group in groups.unique():
@@ -89,7 +96,12 @@ def leave_one_out(scores: Tensor, groups: Tensor) -> Tensor:
 
 
 def whiten(advantages: Tensor, mask: Tensor) -> Tensor:
-    """Shift and scale so that the masked entries have mean 0 and standard deviation 1; 0 outside ``mask``."""
+    """Return advantages shifted and scaled to mean 0 and standard deviation 1; 0 outside ``mask``.
+
+    Args:
+        advantages: Advantage of each token, [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+    """
     chosen = advantages[mask]
     if len(chosen) < 2:
         return torch.zeros_like(advantages)
@@ -97,7 +109,13 @@ def whiten(advantages: Tensor, mask: Tensor) -> Tensor:
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
-    """Share of the variance of the returns that the values explain; 1 is perfect, 0 no better than their mean."""
+    """Return the share of the variance of the returns that the values explain: 1 is perfect, 0 is that of their mean.
+
+    Args:
+        values: Value of the state before each token, [B, T].
+        returns: Returns, [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+    """
     errors, truth = (returns - values)[mask], returns[mask]
     variance = truth.var(unbiased=False)
     return float("nan") if variance == 0 else float(1 - errors.var(unbiased=False) / variance)

@@ -1,121 +1,181 @@
-"""What all agents are told."""
+"""Configuration that all agents share, and its record in the folder of a run."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import TypedDict, get_args
 
 from agents.common.rollout import RewardPlacement
+from codegym.jsonl import SettingsCard, digest
+from codegym.judge import JudgeLike
+from codegym.rewards import RewardLike
+from codegym.sandbox import Sandbox
+from codegym.scorers import LineScorer
+from codegym.tasks.record import Task
+from codegym.tasks.source import TasksLike
 
-_MAY_CHANGE = ("num_iterations", "wandb_project")
-"""Settings that leave a run the same run."""
+_MAY_CHANGE = ("out", "num_iterations", "wandb_project")
+"""Settings in which a run may differ from the one that it resumes."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What all agents are told."""
+    """Configuration shared by all agents."""
 
-    policy: Path
-    """Folder of the policy to start from."""
     out: Path
-    """Folder of the run; one that holds the same run goes on."""
+    """Folder of the run. If it already holds a run with this configuration, training resumes."""
+    policy: Path | None = None
+    """Folder or Hub id of the policy to start from. None: train a tiny one on solutions of ``tasks`` (takes a minute,
+    kept in runs/cache)."""
     tasks: str = "arithmetic"
-    """Name of a procedural family or of a data set."""
+    """Name of a procedural family or of a data set, or "package.module:object"."""
     tasks_path: Path | None = None
-    """File of the data set."""
+    """File of the data set. None: download it from the Hub."""
     reward: str = "outcome"
-    """Terms of the reward, such as "outcome + 0.5*process"."""
+    """Sum of reward terms, such as "outcome + 0.5*process"."""
     shaping: str = ""
-    """More terms, such as "psgpo", that are added with a weight that may fall."""
+    """More reward terms, such as "psgpo", whose weight may fall during the run."""
     shaping_iterations: int | None = None
-    """The weight of ``shaping`` falls linearly from 1 in iteration 0 to 0 in this one; None: it stays 1."""
+    """Number of iterations in which the weight of ``shaping`` falls linearly from 1 to 0. None: it stays 1."""
     reward_placement: RewardPlacement = "credit"
-    """On which tokens rewards stand: "credit", those that earned them; "stream", those at which the environment would
-    have paid them step by step. Totals are equal."""
+    """Tokens that rewards are placed on: "credit", those that earned them, or "stream", those at which the environment
+    pays them step by step. Totals are equal."""
     line_scorer: str | None = None
-    """Folder of a process reward model, or "fake"; an object is handed over as ``train(config, line_scorer=...)``."""
+    """Folder of a process reward model, or "fake". Needed by reward terms that read line scores."""
     sandbox: str = "auto"
-    """Where programs run."""
+    """Sandbox in which programs run: "auto", "docker", "process", or "fake" (runs nothing)."""
     num_iterations: int = 30
-    """Updates of the policy, each on programs of its own."""
+    """Number of iterations. Each writes new programs and updates the policy with them."""
     batch_size: int = 256
-    """Programs an iteration."""
+    """Programs per iteration."""
     max_tokens: int = 128
     """Token budget of a program."""
     max_prompt_tokens: int = 128
-    """Room for the prompt."""
+    """Room for the prompt, in tokens. Of a longer prompt the end is kept."""
     temperature: float = 1.0
-    """Of the sampling."""
+    """Temperature at which tokens are sampled."""
     missing_eos_penalty: float = 0.0
-    """Taken from a program that its budget ended."""
+    """Amount subtracted from the reward of a program that exhausts its token budget."""
     learning_rate: float = 3e-4
-    """Of the policy."""
+    """Learning rate of the policy."""
+    anneal_learning_rate: bool = False
+    """Lower all learning rates linearly, to 0 after the last iteration."""
     minibatch_size: int = 64
-    """Programs a gradient step."""
+    """Programs per gradient step."""
     max_grad_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
+    """Largest norm of a gradient. Larger gradients are scaled down to it."""
     seed: int = 0
-    """Of tasks, tokens and minibatches."""
+    """Seed of tasks, tokens and minibatches."""
     checkpoint_every: int = 5
-    """Iterations from one checkpoint to the next."""
+    """Number of iterations between checkpoints."""
     eval_every: int = 0
-    """Iterations from one evaluation on the evaluation tasks to the next; 0 leaves it out. It is not learned from."""
+    """Number of iterations between evaluations on the evaluation tasks. 0: no evaluations."""
     eval_programs: int = 256
-    """Programs of an evaluation, one a task."""
+    """Programs per evaluation, one per task."""
     stop_at_pass_rate: float | None = None
-    """End the run once the mean pass rate of two evaluations in a row is so high."""
+    """End the run when the mean pass rate of two consecutive evaluations reaches this value."""
     wandb_project: str | None = None
-    """Log to this project of Weights & Biases too (extra ``wandb``)."""
+    """Project of Weights & Biases to log to as well (extra ``wandb``)."""
 
     def __post_init__(self) -> None:
-        for name in ("num_iterations", "batch_size", "minibatch_size", "checkpoint_every"):
+        for name in ("num_iterations", "batch_size", "minibatch_size", "checkpoint_every", "eval_programs"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.eval_every < 0 or self.eval_programs < 1:
-            raise ValueError(
-                f"eval_every={self.eval_every} and eval_programs={self.eval_programs}: wanted 0 or more, and at least 1"
-            )
+                raise ValueError(f"{name} is too small: got {getattr(self, name)}; expected at least 1")
+        if self.eval_every < 0:
+            raise ValueError(f"eval_every is negative: got {self.eval_every}; expected 0 or more")
         if self.stop_at_pass_rate is not None and not self.eval_every:
             raise ValueError(
-                f"stop_at_pass_rate={self.stop_at_pass_rate} looks at evaluations, and there are none: set eval_every"
+                f"stop_at_pass_rate needs evaluations: got {self.stop_at_pass_rate} with eval_every=0; expected "
+                "eval_every of at least 1"
             )
-        if self.reward_placement not in ("credit", "stream"):
-            raise ValueError(f'reward_placement must be "credit" or "stream", got {self.reward_placement!r}')
+        if self.reward_placement not in get_args(RewardPlacement):
+            raise ValueError(f'unknown reward_placement: got {self.reward_placement!r}; expected "credit" or "stream"')
         if self.shaping_iterations is not None and (self.shaping_iterations < 1 or not self.shaping.strip()):
             raise ValueError(
-                f"shaping_iterations={self.shaping_iterations} with shaping={self.shaping!r}: wanted at least 1 "
-                'iteration, and terms whose weight falls in that time, such as shaping="psgpo"'
+                f"shaping_iterations has nothing to lower: got {self.shaping_iterations} with "
+                f'shaping={self.shaping!r}; expected at least 1 iteration, and terms such as shaping="psgpo"'
             )
 
     def shaping_weight(self, iteration: int) -> float:
-        """Weight of ``shaping`` in an iteration, from 1 down to 0."""
+        """Return the weight of ``shaping`` in ``iteration``, from 1 down to 0."""
         if not self.shaping.strip():
             return 0.0
         return 1.0 if self.shaping_iterations is None else max(0.0, 1 - iteration / self.shaping_iterations)
 
     def reward_at(self, iteration: int) -> str:
-        """The whole reward of an iteration; without ``shaping`` once its weight is 0, so that nothing asks for it."""
+        """Return the whole reward of ``iteration``.
+
+        ``shaping`` is left out once its weight is 0, so that no line scorer is called for it.
+        """
         weight = self.shaping_weight(iteration)
         return f"{self.reward} + {weight!r}*({self.shaping})" if weight else self.reward
 
+    def learning_rate_factor(self, iteration: int) -> float:
+        """Return the factor of all learning rates in ``iteration``, from 1 down to 1 / ``num_iterations``."""
+        return 1 - iteration / self.num_iterations if self.anneal_learning_rate else 1.0
 
-def check_same_config(folder: Path, config: RunConfig) -> None:
-    """Let a folder belong to one configuration, apart from how long to train; a setting it lacks was the default.
 
-    Raises:
-        ValueError: it belongs to another one.
+class RunInputs(TypedDict, total=False):
+    """Objects that replace names in the configuration of a run."""
+
+    tasks: TasksLike
+    """Task, sequence of tasks or task source, instead of ``tasks`` and ``tasks_path``."""
+    eval_tasks: TasksLike
+    """Tasks of the evaluations; by default those that are trained on."""
+    reward: RewardLike
+    """Reward, term, mapping, or function of a ``Step``, instead of ``reward``; not together with ``shaping``."""
+    line_scorer: str | os.PathLike[str] | LineScorer | None
+    """Process reward model or another line scorer, instead of ``line_scorer``."""
+    sandbox: str | Sandbox | JudgeLike
+    """Sandbox or judge, instead of ``sandbox``. Its owner closes it."""
+
+
+def make_card(config: RunConfig, inputs: RunInputs) -> SettingsCard:
+    """Make the card that a run's folder belongs to: the configuration, with a description of each object.
+
+    Args:
+        config: Configuration of the run.
+        inputs: Objects that replace names in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = json.loads(json.dumps(asdict(config), default=str))
-    defaults = {field.name: field.default for field in fields(config)}
-    file = folder / "config.json"
-    if file.exists():
-        known = json.loads(file.read_text("utf-8"))
-        was = {key: known.get(key, defaults[key]) for key in wanted if key not in _MAY_CHANGE}
-        if changed := [key for key in was if was[key] != wanted[key]]:
-            raise ValueError(
-                f"{folder} holds another run ({changed[0]} was {was[changed[0]]!r}, now {wanted[changed[0]]!r}): "
-                "choose another folder, or remove it"
-            )
-    file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    settings = {field.name: describe(getattr(config, field.name)) for field in fields(config)}
+    settings |= {name: describe(value) for name, value in inputs.items() if value is not None}
+    # With annealing the number of iterations decides every learning rate: such a run cannot be extended.
+    ignored = [name for name in _MAY_CHANGE if name != "num_iterations" or not config.anneal_learning_rate]
+    return SettingsCard(
+        config.out / "config.json",
+        settings,
+        owner=f"the run in {config.out}",
+        ignored=ignored,
+        defaults={field.name: describe(field.default) for field in fields(config) if field.name in settings},
+        advice="Choose another folder with out=..., or delete this one",
+    )
+
+
+def describe(value: object) -> object:
+    """Return plain data that describes ``value``, equal in every process.
+
+    A function or class is described by its module and name, another object by its class, records also by their
+    fields, and tasks by a digest of them all.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Task):
+        return f"task {value.task_id!r}, digest {digest([value])}"
+    if isinstance(value, Mapping):
+        return {str(describe(key)): describe(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        are_tasks = len(value) > 0 and isinstance(value[0], Task)
+        return f"{len(value)} tasks, digest {digest(value)}" if are_tasks else [describe(item) for item in value]
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        return f"{value.__module__}:{value.__qualname__}"
+    name = f"{type(value).__module__}:{type(value).__qualname__}"
+    return {"type": name, **_fields(value)} if is_dataclass(value) else name
+
+
+def _fields(record: object) -> dict[str, object]:
+    return {name: describe(getattr(record, name)) for name in record.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -1,11 +1,10 @@
-"""How often a policy's sampled programs pass, by horizon."""
+"""Pass rates of a policy's sampled programs, by horizon."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -16,8 +15,8 @@ from agents.policies.causal import Policy
 from agents.seeding import numpy_generator, torch_generator
 from codegym.errors import SandboxError
 from codegym.evaluation.metrics import bootstrap_interval
-from codegym.judge import Verdict, make_judge
-from codegym.sandbox import Limits
+from codegym.judge import JudgeLike, Verdict, make_judge
+from codegym.sandbox import Limits, Sandbox
 from codegym.tasks.record import Task
 from codegym.tasks.source import TaskSource
 
@@ -27,11 +26,13 @@ class PassRate:
     """Share of programs that pass, for tasks of one horizon."""
 
     horizon: int
+    """Lines of a solution."""
     pass_rate: float
+    """Share of judged programs that pass; NaN if none was judged."""
     interval: tuple[float, float]
-    """95 %, by drawing tasks with replacement; there is one program for each."""
+    """95 % bootstrap interval over tasks, with one program per task."""
     num_programs: int
-    """Those that the machine could not judge are not among them."""
+    """Number of programs that were judged."""
 
 
 def pass_rates(
@@ -39,20 +40,20 @@ def pass_rates(
     sources: Mapping[int, TaskSource],
     sampling: Sampling,
     num_programs: int = 128,
-    sandbox: Any = "auto",
+    sandbox: str | Sandbox | JudgeLike = "auto",
     seed: int = 0,
 ) -> list[PassRate]:
-    """Sample programs for tasks of every horizon.
+    """Sample programs for tasks of every horizon and return their pass rates.
 
     Args:
-        policy: what writes them.
-        sources: horizon -> what its tasks are drawn from.
-        sampling: how tokens are chosen.
-        num_programs: for each horizon, one a task.
-        sandbox: what environments take: a name, a sandbox or a judge.
-        seed: of tasks and tokens.
+        policy: Policy that writes the programs.
+        sources: Horizon -> task source.
+        sampling: Sampling settings.
+        num_programs: Programs per horizon, one per task.
+        sandbox: Name of a sandbox, a sandbox or a judge.
+        seed: Seed of tasks and tokens.
     """
-    judge: Any = make_judge(sandbox, Limits())
+    judge = make_judge(sandbox, Limits())
     try:
         verdicts = {
             horizon: sample_verdicts(policy, source, sampling, num_programs, judge, (seed, horizon))
@@ -65,9 +66,18 @@ def pass_rates(
 
 
 def sample_verdicts(
-    policy: Policy, source: TaskSource, sampling: Sampling, count: int, judge: Any, seed: tuple[int, ...]
+    policy: Policy, source: TaskSource, sampling: Sampling, count: int, judge: JudgeLike, seed: tuple[int, ...]
 ) -> list[Verdict]:
-    """Sample a program for each of so many tasks; gives the verdicts, without those of which the machine failed."""
+    """Sample one program for each of ``count`` tasks and return the verdicts of those that could be judged.
+
+    Args:
+        policy: Policy that writes the programs.
+        source: Task source.
+        sampling: Sampling settings.
+        count: Number of tasks.
+        judge: Judge of the programs.
+        seed: Numbers that seed tasks and tokens.
+    """
     rng = numpy_generator(*seed, "pass rate")
     tasks = [source.draw(rng) for _ in range(count)]
     written = sample_programs(policy, tasks, sampling, judge, torch_generator(*seed, "pass rate"))
@@ -75,9 +85,17 @@ def sample_verdicts(
 
 
 def sample_programs(
-    policy: Policy, tasks: Sequence[Task], sampling: Sampling, judge: Any, generator: torch.Generator
+    policy: Policy, tasks: Sequence[Task], sampling: Sampling, judge: JudgeLike, generator: torch.Generator
 ) -> list[tuple[str, Future[Verdict]]]:
-    """Sample a program for each task, judged while others are being written; they come in the order of their ends."""
+    """Sample one program per task, judging each while others are being written; return them in the order of their ends.
+
+    Args:
+        policy: Policy that writes the programs.
+        tasks: Tasks to solve.
+        sampling: Sampling settings.
+        judge: Judge of the programs.
+        generator: Random numbers for the tokens.
+    """
     written: list[tuple[str, Future[Verdict]]] = []
 
     def submit(index: int, tokens: list[int]) -> None:
@@ -96,7 +114,12 @@ def _pass_rate(horizon: int, verdicts: Sequence[Verdict]) -> PassRate:
 
 
 def show(rates: Sequence[PassRate], console: Console) -> None:
-    """Print a table."""
+    """Print a table of pass rates.
+
+    Args:
+        rates: Pass rates to show.
+        console: Console to print to.
+    """
     table = Table(title="sampled pass@1 on unseen tasks")
     for column in ("horizon", "pass@1", "95 %", "programs"):
         table.add_column(column, justify="right")

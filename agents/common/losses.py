@@ -1,6 +1,6 @@
 """Losses of policies and critics, as pure functions.
 
-Shapes: B programs, T positions; ``mask`` is True at the tokens that the policy chose.
+Shapes: B programs, T positions. ``mask`` is True at the tokens that the policy chose.
 """
 
 from __future__ import annotations
@@ -10,21 +10,27 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-Aggregation = Literal["token_mean", "sequence_mean", "constant"]
-KL = Literal["k1", "k2", "k3"]
+LossType = Literal["token_mean", "sequence_mean", "constant"]
+"""How the losses of tokens are averaged; see ``aggregate``."""
+KLEstimator = Literal["k1", "k2", "k3"]
+"""Estimator of a KL divergence from samples; see ``kl``."""
 KLPlacement = Literal["loss", "reward"]
-"""Where KL against the starting policy stands: as k3 in the loss, or as k1 in the reward of each token."""
+"""Where the KL divergence from the starting policy is charged: as k3 in the loss, or as k1 in the reward of a token."""
 
 
-def aggregate(losses: Tensor, mask: Tensor, how: Aggregation = "token_mean", max_tokens: int | None = None) -> Tensor:
-    """One number of the losses of many tokens.
+def aggregate(losses: Tensor, mask: Tensor, how: LossType = "token_mean", max_tokens: int | None = None) -> Tensor:
+    """Return one number for the losses of many tokens.
 
     Args:
-        losses: [B, T].
-        mask: [B, T] bool.
-        how: "token_mean" weighs all tokens alike (DAPO, arXiv 2503.14476); "sequence_mean" all programs, so tokens of
-            a long one less (GRPO); "constant" divides the sum by B * ``max_tokens`` (Dr. GRPO, arXiv 2503.20783).
-        max_tokens: of a completion, for "constant".
+        losses: Loss of each token, [B, T].
+        mask: Tokens that count, bool [B, T].
+        how: "token_mean" weighs all tokens equally (DAPO, arXiv 2503.14476). "sequence_mean" weighs all programs
+            equally, so tokens of a long one less (GRPO, arXiv 2402.03300). "constant" divides the sum by
+            B * ``max_tokens`` (Dr. GRPO, arXiv 2503.20783).
+        max_tokens: Token budget of a completion, for "constant".
+
+    Raises:
+        ValueError: ``how`` is "constant" and ``max_tokens`` is missing.
     """
     losses = losses * mask
     if how == "token_mean":
@@ -32,34 +38,65 @@ def aggregate(losses: Tensor, mask: Tensor, how: Aggregation = "token_mean", max
     if how == "sequence_mean":
         return (losses.sum(1) / mask.sum(1).clamp(min=1)).mean()
     if max_tokens is None:
-        raise ValueError('aggregation "constant" needs max_tokens')
+        raise ValueError('the loss type "constant" needs max_tokens: got None; expected the token budget')
     return losses.sum() / (len(losses) * max_tokens)
 
 
 def clipped_policy_loss(
     log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip_low: float = 0.2, clip_high: float = 0.2
 ) -> Tensor:
-    """PPO's loss of each token, [B, T]: ``-min(rho A, clip(rho, 1 - low, 1 + high) A)`` (arXiv 1707.06347, equation 7).
+    """Return PPO's loss of each token, [B, T]: ``-min(rho A, clip(rho, 1 - low, 1 + high) A)``.
+
+    Schulman et al., arXiv 1707.06347, equation 7; ``rho = exp(log_probs - old_log_probs)``.
 
     Args:
-        log_probs: [B, T], of the chosen tokens under the policy that is trained.
-        old_log_probs: [B, T], under the policy that sampled.
-        advantages: [B, T].
-        clip_low: how far the ratio may fall below 1.
-        clip_high: how far it may rise above 1; DAPO's "clip higher" makes this the larger one.
+        log_probs: Log-probability of each chosen token under the policy that is trained, [B, T].
+        old_log_probs: The same under the policy that sampled, [B, T].
+        advantages: Advantage of each token, [B, T].
+        clip_low: How far the ratio may fall below 1.
+        clip_high: How far the ratio may rise above 1; DAPO's "clip higher" makes this the larger one.
     """
     ratio = (log_probs - old_log_probs).exp()
     return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages)
 
 
 def clip_fraction(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor, clip_low: float, clip_high: float) -> float:
-    """Share of the masked tokens whose ratio lies outside the clip range."""
+    """Return the share of the masked tokens whose ratio is outside the clip range.
+
+    Args:
+        log_probs: Log-probability of each chosen token under the policy that is trained, [B, T].
+        old_log_probs: The same under the policy that sampled, [B, T].
+        mask: Tokens that count, bool [B, T].
+        clip_low: How far the ratio may fall below 1.
+        clip_high: How far the ratio may rise above 1.
+    """
     ratio = (log_probs - old_log_probs).exp()[mask]
     return float(((ratio < 1 - clip_low) | (ratio > 1 + clip_high)).float().mean()) if len(ratio) else 0.0
 
 
+def approx_kl(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> float:
+    """Return an estimate of KL(old || new) per masked token: the mean of ``rho - 1 - log rho``.
+
+    Schulman, "Approximating KL divergence" (2020): k3 with samples of the old policy.
+
+    Args:
+        log_probs: Log-probability of each chosen token under the policy that is trained, [B, T].
+        old_log_probs: The same under the policy that sampled, [B, T].
+        mask: Tokens that count, bool [B, T].
+    """
+    return float(aggregate(kl(old_log_probs, log_probs, "k3"), mask))
+
+
 def value_loss(values: Tensor, returns: Tensor, old_values: Tensor, clip_range: float | None = None) -> Tensor:
-    """Half the squared error of each value, [B, T]; clipped as in PPO's first implementation where a range is given."""
+    """Return half the squared error of each value, [B, T].
+
+    Args:
+        values: Values that are trained, [B, T].
+        returns: Their targets, [B, T].
+        old_values: Values before the update, [B, T]; only for ``clip_range``.
+        clip_range: How far a value may move from ``old_values`` before its loss stops falling, as in OpenAI's first
+            implementation of PPO. None: no clipping.
+    """
     loss = (values - returns) ** 2
     if clip_range is not None:
         clipped = old_values + (values - old_values).clamp(-clip_range, clip_range)
@@ -67,44 +104,59 @@ def value_loss(values: Tensor, returns: Tensor, old_values: Tensor, clip_range: 
     return 0.5 * loss
 
 
-def kl(log_probs: Tensor, reference_log_probs: Tensor, form: KL = "k3") -> Tensor:
-    """Estimate of KL(policy || reference) from each chosen token, [B, T] (Schulman's k1, k2, k3).
+def kl(log_probs: Tensor, ref_log_probs: Tensor, estimator: KLEstimator = "k3") -> Tensor:
+    """Return an estimate of KL(policy || reference) from each chosen token, [B, T] (Schulman's k1, k2 and k3).
 
-    k1, the log-ratio, is unbiased and noisy: it belongs into the reward. k3 is never negative and less noisy; in the
+    k1, the log-ratio, is unbiased and noisy, and belongs in the reward. k3 is never negative and less noisy; in the
     loss its gradient is that of a biased objective.
+
+    Args:
+        log_probs: Log-probability of each chosen token under the policy, [B, T].
+        ref_log_probs: The same under the reference, [B, T].
+        estimator: Name of the estimator.
     """
-    log_ratio = reference_log_probs - log_probs
-    if form == "k1":
+    log_ratio = ref_log_probs - log_probs
+    if estimator == "k1":
         return -log_ratio
-    if form == "k2":
+    if estimator == "k2":
         return 0.5 * log_ratio**2
     return log_ratio.exp() - log_ratio - 1
 
 
 def check_kl_placement(kl_placement: str) -> None:
-    """Raise ``ValueError`` where there is no such place for KL."""
+    """Raise if ``kl_placement`` is unknown.
+
+    Raises:
+        ValueError: It is neither "loss" nor "reward".
+    """
     if kl_placement not in get_args(KLPlacement):
-        raise ValueError(f'kl_placement must be "loss" or "reward", got {kl_placement!r}')
+        raise ValueError(f'unknown kl_placement: got {kl_placement!r}; expected "loss" or "reward"')
 
 
-def penalize_rewards(
-    rewards: Tensor, log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor, kl_coef: float
-) -> Tensor:
-    """Rewards minus ``kl_coef`` times k1 of each chosen token, [B, T]: KL against a reference, in the reward.
+def penalize_rewards(rewards: Tensor, log_probs: Tensor, ref_log_probs: Tensor, mask: Tensor, kl_coef: float) -> Tensor:
+    """Return rewards minus ``kl_coef`` times k1 of each chosen token, [B, T].
 
     Args:
-        rewards: [B, T].
-        log_probs: [B, T], of the chosen tokens under the policy that sampled them; the term has no gradient.
-        reference_log_probs: [B, T], under the policy that it is to stay close to.
-        mask: [B, T] bool.
-        kl_coef: weight of the term.
+        rewards: Reward of each token, [B, T].
+        log_probs: Log-probabilities under the policy that sampled the tokens, [B, T]; the penalty has no gradient.
+        ref_log_probs: Log-probabilities under the policy to stay close to, [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+        kl_coef: Weight of the penalty.
     """
-    return rewards - kl_coef * kl(log_probs, reference_log_probs, "k1") * mask
+    return rewards - kl_coef * kl(log_probs, ref_log_probs, "k1") * mask
 
 
-def gradient_step(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, max_grad_norm: float) -> None:
-    """Take one gradient step, the gradient scaled down to ``max_grad_norm`` where it is larger."""
+def gradient_step(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, max_grad_norm: float) -> float:
+    """Take one gradient step and return the norm of the gradient before it was clipped.
+
+    Args:
+        optimizer: Optimizer of the parameters of ``module``.
+        loss: Scalar to minimize.
+        module: Module whose gradient is clipped.
+        max_grad_norm: Norm to which a larger gradient is scaled down.
+    """
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(module.parameters(), max_grad_norm)
+    norm = nn.utils.clip_grad_norm_(module.parameters(), max_grad_norm)
     optimizer.step()
+    return float(norm)

@@ -1,15 +1,16 @@
-"""What a policy wrote in the environments, with what it earned: whole programs, padded to one length."""
+"""Programs that a policy wrote in the environments with their rewards, padded to one length."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from agents.common.losses import KLPlacement, penalize_rewards
 from agents.generation.generate import Completions, Sampling, generate
@@ -19,7 +20,7 @@ from codegym.rewards import Reward
 from codegym.step import Step, iter_steps
 
 RewardPlacement = Literal["credit", "stream"]
-"""Which tokens rewards stand on: those that earned them, or those at which the environment would have paid them."""
+"""Tokens that rewards are placed on: those that earned them, or those at which the environment pays them."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,25 @@ class Rollout:
     """B programs with their prompts, T tokens each, padded on the right."""
 
     tokens: Tensor
-    """[B, T] int64: prompt, completion, zeros."""
+    """Prompt, completion and padding zeros, int64 [B, T]."""
     mask: Tensor
-    """[B, T] bool: True at tokens that the policy chose, the end-of-sequence token included."""
+    """True at tokens that the policy chose, the end-of-sequence token included, bool [B, T]."""
     log_probs: Tensor
-    """[B, T]: of the chosen tokens under the policy that sampled them; 0 outside ``mask``."""
+    """Log-probability of each chosen token under the policy that sampled it, [B, T]; 0 outside ``mask``."""
     rewards: Tensor
-    """[B, T]: on the tokens that earned them, or where they were paid (``RewardPlacement``)."""
+    """Reward of each token, placed by a ``RewardPlacement``, [B, T]."""
     groups: Tensor
-    """[B] int64: programs with the same number answer the same prompt."""
+    """Number of the group of each program, int64 [B]; programs of a group answer the same prompt."""
     passed: Tensor
-    """[B] bool: every check passed."""
-    finished: Tensor
-    """[B] bool: ended by the end-of-sequence token, not by the budget."""
+    """True if every check passed, bool [B]."""
+    ended_by_eos: Tensor
+    """True if the end-of-sequence token ended the program, False if the token budget did, bool [B]."""
     slots: Tensor
-    """[B] int64: in which slots of the environments they were written."""
-    num_invalid: int = 0
-    """Programs that the machine could not judge; they are not among the B."""
+    """Slot of the environments in which each program was written, int64 [B]."""
+    terms: Mapping[str, Tensor]
+    """Total of each reward term, weight included: name -> [B]."""
+    num_unjudged: int = 0
+    """Programs that could not be judged; they are not among the B."""
 
     @property
     def scores(self) -> Tensor:
@@ -51,14 +54,15 @@ class Rollout:
         return self.rewards.sum(1)
 
     def select(self, rows: Tensor) -> Rollout:
-        """Take some of the programs, by index or mask."""
-        kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "num_invalid"}
-        return Rollout(**{name: value[rows] for name, value in kept.items()}, num_invalid=self.num_invalid)
+        """Return the programs of ``rows``, which are indices or a bool mask [B]."""
+        names = ("tokens", "mask", "log_probs", "rewards", "groups", "passed", "ended_by_eos", "slots")
+        kept = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **kept, terms={name: amounts[rows] for name, amounts in self.terms.items()})
 
 
 def collect(
     envs: CodeVectorEnv,
-    model: nn.Module,
+    model: PreTrainedModel,
     sampling: Sampling,
     seeds: Sequence[int],
     generator: torch.Generator,
@@ -67,17 +71,17 @@ def collect(
     missing_eos_penalty: float = 0.0,
     placement: RewardPlacement = "credit",
 ) -> Rollout:
-    """Write a program in every slot and wait for all verdicts; judging begins as soon as a program has ended.
+    """Write a program in every slot and wait for all verdicts. Each program is judged as soon as it has ended.
 
     Args:
-        envs: with as many slots as ``seeds``.
-        model: the policy, a causal model of ``transformers``.
-        sampling: how tokens are chosen; its budget must be that of the environments.
-        seeds: of the slots; equal seeds draw equal tasks and make a group.
-        generator: for the tokens.
-        allowed: bool [V], tokens that may be chosen; None for all.
-        missing_eos_penalty: taken from the last token of a program that its budget ended.
-        placement: which tokens rewards stand on.
+        envs: Environments, with as many slots as there are ``seeds``.
+        model: Policy, a causal model of ``transformers``.
+        sampling: Sampling settings; the token budget must be that of the environments.
+        seeds: Seeds of the slots. Equal seeds draw equal tasks, which makes a group.
+        generator: Random numbers for the tokens.
+        allowed: Tokens that may be chosen, bool [V]; None allows all.
+        missing_eos_penalty: Amount subtracted from the last token of a program that exhausts its budget.
+        placement: Tokens that rewards are placed on.
     """
     observation, _ = envs.reset(seed=list(seeds))
     lengths = observation["prompt_length"][:, 0].tolist()
@@ -86,26 +90,35 @@ def collect(
     completions = generate(
         model, prompts, eos, sampling, generator=generator, allowed=allowed, on_finished=envs.append_chunk
     )
-    outcomes = envs.finish()
-    earned = token_rewards(envs, outcomes, placement)
-    return _padded(prompts, completions, outcomes, earned, seeds, missing_eos_penalty)
+    results = envs.finish()
+    rewards = token_rewards(envs, results, placement)
+    return _padded(prompts, completions, results, rewards, seeds, missing_eos_penalty)
 
 
 def token_rewards(
-    envs: CodeVectorEnv, outcomes: Sequence[StepResult], placement: RewardPlacement
+    envs: CodeVectorEnv, results: Sequence[StepResult], placement: RewardPlacement
 ) -> list[NDArray[np.float64]]:
-    """Reward of each token of the completion in every slot, at least [num_tokens] each; all have ended."""
+    """Return the reward of each token of the completion in every slot, at least [num_tokens] each.
+
+    Args:
+        envs: Environments in which every program has ended.
+        results: Result of each slot.
+        placement: Tokens that rewards are placed on.
+    """
     if placement == "credit":
-        return [outcome.info["credit"] for outcome in outcomes]
-    return [
-        streamed_rewards(envs.batch.reward, ledger.last) for ledger in envs.batch.returns if ledger.last is not None
-    ]
+        return [result.info["credit"] for result in results]
+    last_steps = [returns.last for returns in envs.batch.returns]
+    return [streamed_rewards(envs.batch.reward, last) for last in last_steps if last is not None]
 
 
 def streamed_rewards(reward: Reward, last: Step) -> NDArray[np.float64]:
-    """What the environment would have paid at each token of a completion, [num_tokens], had it been written so.
+    """Return the reward that the environment pays at each token of a completion, [num_tokens].
 
-    A causal term is paid where a line closes, what is known only at the end on the last token.
+    A term of single steps is paid at the token that closes the line, a term of the whole program at the last token.
+
+    Args:
+        reward: Reward of the environment.
+        last: Last step of the program.
     """
     amounts = np.zeros(last.num_tokens)
     for step in iter_steps(last):
@@ -116,12 +129,12 @@ def streamed_rewards(reward: Reward, last: Step) -> NDArray[np.float64]:
 def _padded(
     prompts: Sequence[Sequence[int]],
     completions: Completions,
-    outcomes: Sequence[StepResult],
+    results: Sequence[StepResult],
     earned: Sequence[NDArray[np.float64]],
     seeds: Sequence[int],
     missing_eos_penalty: float,
 ) -> Rollout:
-    """Prompts, completions and what they earned, in rows of one length; without what could not be judged."""
+    """Put prompts, completions and rewards into rows of one length, without programs that could not be judged."""
     shape = len(prompts), max(map(len, prompts)) + completions.tokens.shape[1]
     tokens, mask = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.bool)
     log_probs, rewards = torch.zeros(shape), torch.zeros(shape)
@@ -135,40 +148,58 @@ def _padded(
         rewards[row, span] = torch.from_numpy(earned[row][:count]).float()
         if not completions.ended_by_eos[row]:
             rewards[row, start + count - 1] -= missing_eos_penalty
-    valid = torch.tensor([bool(outcome.info["reward_valid"]) for outcome in outcomes])
-    groups = torch.from_numpy(np.unique(np.asarray(seeds), return_inverse=True)[1])
-    passed = torch.tensor([bool(outcome.info["is_success"]) for outcome in outcomes])
-    ended, slots = completions.ended_by_eos, torch.arange(len(prompts))
-    everything = Rollout(tokens, mask, log_probs, rewards, groups, passed, ended, slots, int((~valid).sum()))
+    valid = torch.tensor([bool(result.info["reward_valid"]) for result in results])
+    everything = Rollout(
+        tokens=tokens,
+        mask=mask,
+        log_probs=log_probs,
+        rewards=rewards,
+        groups=torch.from_numpy(np.unique(np.asarray(seeds), return_inverse=True)[1]),
+        passed=torch.tensor([bool(result.info["is_success"]) for result in results]),
+        ended_by_eos=completions.ended_by_eos,
+        slots=torch.arange(len(prompts)),
+        terms=_terms(results),
+        num_unjudged=int((~valid).sum()),
+    )
     return everything.select(valid)
+
+
+def _terms(results: Sequence[StepResult]) -> dict[str, Tensor]:
+    rows = [result.info["reward_terms"] for result in results]
+    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
 
 
 def add_kl_penalty(
     rollout: Rollout, ref_log_probs: Tensor | None, kl_placement: KLPlacement, kl_coef: float
 ) -> Rollout:
-    """The rollout with KL against the starting policy in its rewards, where it belongs there.
+    """Return the rollout with the KL divergence from the starting policy charged to its rewards.
 
     Args:
-        rollout: what the policy wrote.
-        ref_log_probs: log-probabilities of the chosen tokens under the starting policy, [B, T]; None adds
-            nothing.
-        kl_placement: whether KL stands in the reward or in the loss.
-        kl_coef: weight of KL.
+        rollout: Programs of the policy.
+        ref_log_probs: Log-probability of each chosen token under the starting policy, [B, T]. None charges nothing.
+        kl_placement: "reward"; with "loss" the rewards stay as they are.
+        kl_coef: Weight of the divergence.
     """
     if ref_log_probs is None or kl_placement == "loss":
         return rollout
-    return replace(
-        rollout, rewards=penalize_rewards(rollout.rewards, rollout.log_probs, ref_log_probs, rollout.mask, kl_coef)
-    )
+    rewards = penalize_rewards(rollout.rewards, rollout.log_probs, ref_log_probs, rollout.mask, kl_coef)
+    return replace(rollout, rewards=rewards)
 
 
-def log_probs_of(
+def score_tokens(
     model: nn.Module, tokens: Tensor, mask: Tensor, temperature: float = 1.0, allowed: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Log-probability of each chosen token and entropy of the distribution it was chosen from, both [B, T].
+    """Return log-probability of each chosen token and entropy of the distribution it was chosen from, both [B, T].
 
-    Both are 0 outside ``mask``. ``temperature`` and ``allowed`` must be those of the sampling, or the ratio to it means
-    nothing.
+    Both are 0 outside ``mask``. ``temperature`` and ``allowed`` must be those of the sampling, or ratios of
+    probabilities to the sampling policy are meaningless.
+
+    Args:
+        model: Policy, a causal model of ``transformers``.
+        tokens: Prompts and completions, int64 [B, T].
+        mask: Tokens that the policy chose, bool [B, T].
+        temperature: Temperature of the sampling.
+        allowed: Tokens that could be chosen, bool [V]; None for all.
     """
     logits = model(input_ids=tokens[:, :-1]).logits.float() / temperature  # [B, T - 1, V]
     if allowed is not None:

@@ -1,80 +1,117 @@
-"""One training run: environments, policy, folder, log, checkpoints; what every agent does alike.
+"""One training run: what every agent shares besides its algorithm (environments, policy, folder, log, checkpoints).
 
 A run is a function of its configuration: tasks, tokens and minibatches of an iteration are drawn from generators that
-are seeded by the run's seed and the number of the iteration. So a run that was interrupted goes on from its last
-checkpoint and ends with the same bits.
+are seeded with the run's seed and the number of the iteration. So an interrupted run resumes from its last checkpoint
+and ends with the same bits.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Generic, Self, TypeVar, Unpack, cast
 
 import gymnasium as gym
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
-from agents.common.config import RunConfig, check_same_config
+from agents.common.config import RunConfig, RunInputs, make_card
 from agents.common.evaluate import sample_verdicts
-from agents.common.log import Log
-from agents.common.rollout import Rollout, collect, log_probs_of
+from agents.common.log import Log, Metrics
+from agents.common.losses import aggregate, approx_kl, gradient_step
+from agents.common.rollout import Rollout, collect, score_tokens
 from agents.generation.generate import Sampling
 from agents.policies.causal import Policy
 from agents.seeding import torch_generator
+from agents.sft import default_policy
 from codegym.envs.config import EnvConfig
 from codegym.envs.vector import CodeVectorEnv
 from codegym.errors import SandboxError
+from codegym.jsonl import lock
 from codegym.judge import JudgeLike, make_judge
-from codegym.rewards import parse_reward
+from codegym.rewards import RewardLike, parse_reward
 from codegym.sampling import derive_seed
 from codegym.sandbox import Limits
 from codegym.step import Step
 from codegym.tasks.source import make_task_source
 
+ConfigT_co = TypeVar("ConfigT_co", bound=RunConfig, covariant=True)
+Learnable = nn.Module | torch.optim.Optimizer
 
-class Run:
-    """An open run; use it as a context.
+
+class Run(Generic[ConfigT_co]):
+    """An open training run; use it as a context manager.
+
+    Everything is made and checked before the folder is claimed, so a typo leaves no trace.
 
     Args:
-        config: of the agent.
-        line_scorer: a process reward model, instead of the name in ``config``.
-        tasks: a task source, instead of the name in ``config``.
-        eval_tasks: a task source for evaluations; None: ``tasks``.
+        config: Configuration of the agent.
+        **inputs: Objects that replace names in ``config``; see ``RunInputs``.
+
+    Raises:
+        ResumeError: The folder belongs to another configuration, or another process trains in it.
+        ValueError: A name in the configuration does not exist, or settings contradict each other.
     """
 
-    def __init__(
-        self, config: RunConfig, *, line_scorer: Any = None, tasks: Any = None, eval_tasks: Any = None
-    ) -> None:
+    def __init__(self, config: ConfigT_co, **inputs: Unpack[RunInputs]) -> None:
         self.config = config
         self.folder = config.out
-        check_same_config(self.folder, config)
-        self.policy = Policy.load(config.policy)
-        self.model = self.policy.model
+        self._card = make_card(config, inputs)
+        self._parts: dict[str, Learnable] = {}
+        self._first = self._done = self._saved = 0
+        self._log: Log | None = None
+        self._begun = time.perf_counter()
+        with ExitStack() as opened:
+            opened.callback(lock(self.folder).release)
+            if self._card.differences():
+                self._card.claim()  # raises; what follows may take long
+            self._open(inputs, opened)
+            self._card.claim()
+            self._opened = opened.pop_all()
+
+    def _open(self, inputs: RunInputs, opened: ExitStack) -> None:
+        """Make policy, tasks, judge, line scorer and environments."""
+        config = self.config
+        if "reward" in inputs and config.shaping.strip():
+            raise ValueError(
+                f"shaping cannot be added to a reward object: got shaping={config.shaping!r} and reward="
+                f"{inputs['reward']!r}; expected one of them. Add the terms to the reward instead"
+            )
+        self.tasks = make_task_source(inputs.get("tasks", config.tasks), config.tasks_path)
+        self.eval_tasks = make_task_source(inputs["eval_tasks"]) if "eval_tasks" in inputs else self.tasks
+        self.line_scorer = EnvConfig(line_scorer=inputs.get("line_scorer", config.line_scorer)).make_line_scorer()
+        self._reward_object = inputs.get("reward")
+        self.policy = Policy.load(config.policy or default_policy(config.tasks))
+        self.model: PreTrainedModel = self.policy.model
+        self._parts["policy"] = self.model
         self.allowed = None if bool(self.policy.allowed.all()) else self.policy.allowed
         self.sampling = Sampling(config.max_tokens, config.temperature)
-        self.tasks = make_task_source(config.tasks if tasks is None else tasks, config.tasks_path)
-        self.eval_tasks = self.tasks if eval_tasks is None else make_task_source(eval_tasks)
-        self.judge: Any = make_judge(config.sandbox, Limits())
-        scorer = config.line_scorer if line_scorer is None else line_scorer
-        self.line_scorer = EnvConfig(line_scorer=scorer).make_line_scorer()
-        self.reward = config.reward_at(0)
-        """Of the environments, with the weight that shaping has now."""
+        sandbox = inputs.get("sandbox", config.sandbox)
+        self.judge = make_judge(sandbox, Limits())
+        if isinstance(sandbox, str) and hasattr(self.judge, "close"):
+            opened.callback(self.judge.close)  # a sandbox or judge that was handed over is closed by its owner
+        self.reward = self._reward_at(0)
+        """Reward of the environments, with the current weight of shaping."""
         self.envs = self.make_envs(self.reward, config.batch_size)
-        self._kept: dict[str, Any] = {"policy": self.model}
-        self._first = 0
-        self._done = 0
-        self._saved = 0
-        self._log: Log | None = None
+        opened.callback(lambda: self.envs.close())
 
-    def make_envs(self, reward: str, num_envs: int, judge: JudgeLike | None = None) -> CodeVectorEnv:
-        """Environments with the tasks, the judge (or another one) and the sizes of the run; close them after use.
+    def make_envs(self, reward: RewardLike, num_envs: int, judge: JudgeLike | None = None) -> CodeVectorEnv:
+        """Make environments with the tasks and sizes of the run. The caller closes them.
 
-        They have a line scorer only where the reward reads line scores: without need it is not asked.
+        They have a line scorer only if the reward reads line scores.
+
+        Args:
+            reward: Reward of the environments.
+            num_envs: Number of slots.
+            judge: Judge to use instead of the run's.
         """
         config = self.config
         envs = gym.make_vec(
@@ -90,8 +127,7 @@ class Run:
             mask=None,
             copy=False,
         )
-        assert isinstance(envs, CodeVectorEnv)
-        return envs
+        return cast(CodeVectorEnv, envs)
 
     def __enter__(self) -> Self:
         return self
@@ -99,30 +135,33 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.envs.close()
-        if isinstance(self.config.sandbox, str) and hasattr(self.judge, "close"):
-            self.judge.close()  # a sandbox or judge that was handed over is its owner's
-        if self._log is not None:
-            self._log.close()
+        self._opened.close()
 
-    def register(self, **parts: Any) -> None:
-        """Have modules and optimisers in the checkpoints, and set them to the last one where there is one."""
-        self._kept |= parts
+    def register(self, **parts: Learnable) -> None:
+        """Put modules and optimizers into the checkpoints, and load the last checkpoint if there is one.
+
+        Args:
+            **parts: Modules and optimizers by name. The policy is registered already.
+        """
+        self._parts |= parts
         file = self.folder / "checkpoint.pt"
         if not file.exists():
             return
         state = torch.load(file, weights_only=True)
-        for name, part in self._kept.items():
+        for name, part in self._parts.items():
             part.load_state_dict(state[name])
         self._first = self._done = self._saved = state["iteration"]
 
     def iterations(self) -> Iterator[int]:
-        """The iterations that are left, with a progress bar; a checkpoint now and then, and at the end."""
-        self._log = Log(self.folder, self._first, self.config.wandb_project, asdict(self.config))
+        """Yield the numbers of the remaining iterations, showing progress and saving checkpoints."""
+        self._log = Log(self.folder, self._first, self.config.wandb_project, self._card.settings)
+        self._opened.callback(self._log.close)
         columns = (TextColumn(self.folder.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, TextColumn("{task.fields[status]}"), transient=True) as self._progress:
             self._bar = self._progress.add_task("", total=self.config.num_iterations, completed=self._first, status="")
-            while self._done < self.config.num_iterations and not self._has_arrived():
+            while self._done < self.config.num_iterations and not self._has_reached_goal():
+                self._anneal()
+                self._begun = time.perf_counter()
                 yield self._done
                 self._done += 1
                 self._progress.advance(self._bar)
@@ -132,35 +171,57 @@ class Run:
                 self._save()
         self.policy.save(self.folder / "policy")
 
-    def _has_arrived(self) -> bool:
-        """Whether the last two evaluations were as good as ``stop_at_pass_rate``."""
+    def _has_reached_goal(self) -> bool:
+        """Return whether the mean pass rate of the last two evaluations is at least ``stop_at_pass_rate``."""
         if self.config.stop_at_pass_rate is None:
             return False
-        last = [row["eval_pass_rate"] for row in self.metrics() if "eval_pass_rate" in row][-2:]
+        key = "charts/eval_pass_rate"
+        last = [row[key] for row in self.metrics() if key in row][-2:]
         return len(last) == 2 and sum(last) / 2 >= self.config.stop_at_pass_rate
 
+    def _anneal(self) -> None:
+        """Set the learning rates of this iteration, if the configuration wants them to fall."""
+        if not self.config.anneal_learning_rate:
+            return
+        for optimizer in self._parts.values():
+            if isinstance(optimizer, torch.optim.Optimizer):
+                for group in optimizer.param_groups:
+                    group.setdefault("initial_lr", group["lr"])
+                    group["lr"] = group["initial_lr"] * self.config.learning_rate_factor(self._done)
+
     def _save(self) -> None:
-        state = {name: part.state_dict() for name, part in self._kept.items()} | {"iteration": self._done}
+        state = {name: part.state_dict() for name, part in self._parts.items()} | {"iteration": self._done}
         file = self.folder / "checkpoint.pt"
         torch.save(state, file.with_suffix(".tmp"))
         os.replace(file.with_suffix(".tmp"), file)
         self._saved = self._done
 
     def generator(self, iteration: int, purpose: str) -> torch.Generator:
-        """A generator that depends on the run's seed, the iteration and what it is for."""
+        """Return a generator that depends on the run's seed and the arguments alone.
+
+        Args:
+            iteration: Number of the iteration.
+            purpose: What the random numbers are for.
+        """
         return torch_generator(self.config.seed, purpose, iteration)
 
     def collect(self, iteration: int, group_size: int = 1, *, greedy: bool = False) -> Rollout:
-        """Write the programs of an iteration; ``group_size`` of them answer each prompt, sampled or the likeliest.
+        """Write the programs of an iteration.
+
+        Args:
+            iteration: Number of the iteration.
+            group_size: Number of programs that answer each prompt.
+            greedy: Take the most likely token instead of sampling.
 
         Raises:
-            SandboxError: the machine could judge none of the sampled programs.
+            ValueError: ``batch_size`` is not a multiple of ``group_size``.
+            SandboxError: None of the sampled programs could be judged.
         """
         count = self.config.batch_size
         if count % group_size:
-            raise ValueError(f"programs={count} is not a multiple of the group size {group_size}")
+            raise ValueError(f"groups do not fill a batch: got batch_size={count}; expected a multiple of {group_size}")
         seeds = [derive_seed(self.config.seed, "task", iteration, group) for group in range(count // group_size)]
-        self._set_reward(self.config.reward_at(iteration))
+        self._set_reward(iteration)
         rollout = collect(
             self.envs,
             self.model,
@@ -171,12 +232,16 @@ class Run:
             missing_eos_penalty=self.config.missing_eos_penalty,
             placement=self.config.reward_placement,
         )
-        if not len(rollout.tokens) and not greedy:  # for the greedy ones there is a substitute
+        if not len(rollout.tokens) and not greedy:  # without a greedy program the baseline is the mean
             raise self._nothing_judged(iteration)
         return rollout
 
-    def _set_reward(self, reward: str) -> None:
-        """Have environments with this reward: new ones, since theirs is fixed; tasks, judge and sandbox stay open."""
+    def _reward_at(self, iteration: int) -> RewardLike:
+        return self.config.reward_at(iteration) if self._reward_object is None else self._reward_object
+
+    def _set_reward(self, iteration: int) -> None:
+        """Make new environments if the reward changes; tasks, judge and sandbox stay open."""
+        reward = self._reward_at(iteration)
         if reward != self.reward:
             self.envs.close()
             self.envs, self.reward = self.make_envs(reward, self.config.batch_size), reward
@@ -186,52 +251,106 @@ class Run:
         assert episode is not None
         assert episode.verdict is not None
         return SandboxError(
-            f"none of the {self.config.batch_size} programs of iteration {iteration} could be judged (the first one: "
-            f"{episode.verdict.exception()}), so there is nothing to learn from. See to the sandbox "
-            f"{self.config.sandbox!r}; the same command then goes on from iteration {self._saved} in {self.folder}"
+            f"no program could be judged in iteration {iteration}: got 0 verdicts of {self.config.batch_size} programs "
+            f"(the first failed with: {episode.verdict.exception()}); expected at least 1. Check the sandbox "
+            f"{self.config.sandbox!r}; the same command then resumes from iteration {self._saved} in {self.folder}"
         )
 
     def last_steps(self, rollout: Rollout) -> list[Step]:
-        """Task, lines and verdict of each program of the rollout that was collected last."""
+        """Return the last step (task, lines, verdict) of each program of the most recent ``rollout``."""
         last = [self.envs.batch.returns[slot].last for slot in rollout.slots.tolist()]
         return [step for step in last if step is not None]
 
     def log_probs(self, rollout: Rollout, model: nn.Module | None = None) -> tuple[Tensor, Tensor]:
-        """Log-probability of each chosen token under the policy (or ``model``), and entropy there, both [B, T]."""
+        """Return log-probability and entropy of each chosen token under the policy, both [B, T].
+
+        Args:
+            rollout: Programs to score.
+            model: Model to use instead of the run's policy.
+        """
         temperature = self.config.temperature
-        return log_probs_of(model or self.model, rollout.tokens, rollout.mask, temperature, self.allowed)
+        return score_tokens(model or self.model, rollout.tokens, rollout.mask, temperature, self.allowed)
+
+    def make_reference(self, kl_coef: float) -> nn.Module | None:
+        """Return a frozen copy of the starting policy, or None if ``kl_coef`` is 0."""
+        return copy.deepcopy(self.model).eval().requires_grad_(False) if kl_coef else None
 
     @torch.no_grad()
-    def reference_log_probs(self, rollout: Rollout, reference: nn.Module) -> Tensor:
-        """Log-probability of each chosen token under a policy that does not learn, [B, T]."""
+    def reference_log_probs(self, rollout: Rollout, reference: nn.Module | None) -> Tensor | None:
+        """Return the log-probability of each chosen token under the reference, [B, T].
+
+        Args:
+            rollout: Programs to score.
+            reference: Policy that does not learn. With None there is nothing to return.
+        """
+        if reference is None:
+            return None
         rows = torch.arange(len(rollout.tokens)).split(self.config.minibatch_size)
         return torch.cat([self.log_probs(rollout.select(part), reference)[0] for part in rows])
 
     def minibatches(self, iteration: int, epoch: int, count: int) -> Iterator[Tensor]:
-        """Indices of programs, shuffled, in minibatches."""
+        """Yield shuffled indices of programs, ``minibatch_size`` at a time.
+
+        Args:
+            iteration: Number of the iteration.
+            epoch: Number of the pass over the programs.
+            count: Number of programs.
+        """
         order = torch.randperm(count, generator=self.generator(iteration, f"order {epoch}"))
         yield from order.split(self.config.minibatch_size)
 
-    def log(self, iteration: int, rollout: Rollout, numbers: Mapping[str, float]) -> None:
-        """Log what an iteration came to; numbers that are not finite are left out."""
-        row = {
+    def policy_step(
+        self, optimizer: torch.optim.Optimizer, loss: Tensor, part: Rollout, log_probs: Tensor, entropy: Tensor
+    ) -> Metrics:
+        """Take one gradient step of the policy and return the metrics that all agents log.
+
+        Args:
+            optimizer: Optimizer of the policy.
+            loss: Scalar to minimize.
+            part: Programs of the minibatch.
+            log_probs: Log-probability of each chosen token before the step, [B, T].
+            entropy: Entropy of the distribution of each chosen token, [B, T].
+        """
+        grad_norm = gradient_step(optimizer, loss, self.model, self.config.max_grad_norm)
+        return {
+            "losses/policy": float(loss.detach()),
+            "losses/entropy": float(aggregate(entropy.detach(), part.mask)),
+            "losses/approx_kl": approx_kl(log_probs.detach(), part.log_probs, part.mask),
+            "losses/grad_norm": grad_norm,
+        }
+
+    def log(self, iteration: int, rollout: Rollout, metrics: Mapping[str, float]) -> None:
+        """Log one row; numbers that are not finite are left out.
+
+        Args:
+            iteration: Number of the iteration.
+            rollout: Programs of the iteration.
+            metrics: Metrics of the update.
+        """
+        config, seconds = self.config, time.perf_counter() - self._begun
+        row: Metrics = {
             "iteration": iteration,
-            "programs": (iteration + 1) * self.config.batch_size,
-            "pass_rate": float(rollout.passed.float().mean()),
-            "reward": float(rollout.scores.mean()),
-            "finished": float(rollout.finished.float().mean()),
-            "tokens": float(rollout.mask.sum(1).float().mean()),
-            "invalid": rollout.num_invalid,
+            "charts/programs": (iteration + 1) * config.batch_size,
+            "charts/pass_rate": float(rollout.passed.float().mean()),
+            "charts/reward": float(rollout.scores.mean()),
+            "charts/eos_rate": float(rollout.ended_by_eos.float().mean()),
+            "charts/completion_tokens": float(rollout.mask.sum(1).float().mean()),
+            "charts/unjudged": rollout.num_unjudged,
+            "charts/learning_rate": config.learning_rate * config.learning_rate_factor(iteration),
+            "charts/tokens_per_second": int(rollout.mask.sum()) / seconds,
+            "charts/programs_per_second": config.batch_size / seconds,
             **self._evaluation(iteration),
-            **({"shaping_weight": self.config.shaping_weight(iteration)} if self.config.shaping else {}),
-            **numbers,
+            **({"charts/shaping_weight": config.shaping_weight(iteration)} if config.shaping else {}),
+            **{f"reward/{name}": float(amounts.mean()) for name, amounts in rollout.terms.items()},
+            **metrics,
         }
         assert self._log is not None
         self._log.write(row)
-        self._progress.update(self._bar, status=f"pass rate {row['pass_rate']:.3f}, reward {row['reward']:.3f}")
+        status = f"pass rate {row['charts/pass_rate']:.3f}, reward {row['charts/reward']:.3f}"
+        self._progress.update(self._bar, status=status)
 
-    def _evaluation(self, iteration: int) -> dict[str, float]:
-        """The pass rate on the evaluation tasks, where one is due; each evaluation has tasks of its own."""
+    def _evaluation(self, iteration: int) -> Metrics:
+        """Return the pass rate on the evaluation tasks if an evaluation is due; each draws tasks of its own."""
         if not self.config.eval_every or (iteration + 1) % self.config.eval_every:
             return {}
         seed = (self.config.seed, iteration)
@@ -239,8 +358,8 @@ class Run:
             self.policy, self.eval_tasks, self.sampling, self.config.eval_programs, self.judge, seed
         )
         passed = [verdict.passed for verdict in verdicts]
-        return {"eval_pass_rate": sum(passed) / len(passed)} if passed else {}
+        return {"charts/eval_pass_rate": sum(passed) / len(passed)} if passed else {}
 
-    def metrics(self) -> list[dict[str, float]]:
-        """All rows of the log so far."""
+    def metrics(self) -> list[Metrics]:
+        """Return all rows of the log so far."""
         return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text("utf-8").splitlines()]

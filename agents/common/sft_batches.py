@@ -1,47 +1,66 @@
-"""Programs to learn from by maximum likelihood."""
+"""Batches of programs for maximum likelihood."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from transformers import PreTrainedModel
 
 from agents.policies.causal import Policy
 
 
 class Example(NamedTuple):
-    """Tokens to learn from."""
+    """A prompt with a program to learn."""
 
     tokens: list[int]
-    """Prompt, completion, end of the program."""
+    """Prompt, completion and end-of-sequence token."""
     prompt_length: int
+    """Number of tokens of the prompt."""
 
 
 def to_example(policy: Policy, prompt: str, program: str) -> Example:
-    """Tokenise a prompt and a program apart, as a policy sees them."""
+    """Tokenize a prompt and a program separately, as a policy sees them.
+
+    Args:
+        policy: Policy whose tokenizer is used.
+        prompt: Prompt of the task.
+        program: Completion to learn.
+    """
     tokenizer = policy.tokenizer
     start = tokenizer.encode(prompt)
     return Example([*start, *tokenizer.encode(program), tokenizer.eos_token_id], len(start))
 
 
-def completion_loss(model: Any, examples: Sequence[Example]) -> Tensor:
-    """Cross-entropy of the completions, mean over their tokens, the end of the program included."""
+def completion_loss(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
+    """Return the mean cross-entropy of the tokens of the completions, end-of-sequence tokens included.
+
+    Args:
+        model: Causal model to train.
+        examples: Prompts with programs.
+    """
     longest = max(len(example.tokens) for example in examples)
     tokens = torch.tensor([example.tokens + [0] * (longest - len(example.tokens)) for example in examples])  # [B, T]
     places = torch.arange(longest)
     starts = torch.tensor([example.prompt_length for example in examples])[:, None]
     ends = torch.tensor([len(example.tokens) for example in examples])[:, None]
-    targets = tokens.masked_fill((places < starts) | (places >= ends), -100).to(model.device)  # not a matter of pad ids
-    # On the right of a causal model padding changes nothing, so there is no attention mask.
+    targets = tokens.masked_fill((places < starts) | (places >= ends), -100).to(model.device)
+    # Padding on the right does not change what a causal model predicts before it, so there is no attention mask.
     logits = model(tokens[:, :-1].to(model.device)).logits.float()  # [B, T - 1, V]
     return functional.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten())
 
 
 def batches(examples: Sequence[Example], batch_size: int, generator: torch.Generator) -> Iterator[list[Example]]:
-    """Go through all examples in random order, those of similar length together: less padding."""
+    """Yield all examples in batches of similar length, in random order.
+
+    Args:
+        examples: Examples of any length.
+        batch_size: Examples per batch.
+        generator: Random numbers for the order.
+    """
     order = torch.randperm(len(examples), generator=generator).tolist()
     pool = 16 * batch_size
     pools = [sorted(order[at : at + pool], key=lambda i: len(examples[i].tokens)) for at in range(0, len(order), pool)]

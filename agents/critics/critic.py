@@ -1,4 +1,4 @@
-"""The critic: a number after every token, from scratch or from a process reward model, in the units of returns."""
+"""The critic: a value before every token, from scratch or from a process reward model, in the units of returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
+from agents.common.config import RunConfig
 from agents.common.losses import aggregate, gradient_step, value_loss
 from agents.common.rollout import Rollout, collect
 from agents.common.run import Run
@@ -20,23 +22,23 @@ from codegym.step import Step
 from codegym.syntax.lines import LineKind
 
 ValueInit = Literal["none", "weights", "distilled"]
-"""What a critic starts from: the policy's trunk with a zero head, the weights of a process reward model, its scores."""
+"""Start of a critic: the policy's trunk with a zero head, the weights of a process reward model, or its scores."""
 
 
 class Critic(nn.Module):
     """Values of states: ``scale * body + shift``, where the body gives a number after every token.
 
-    The body is the critic's own: the policy or process reward model that it starts from is copied, not shared, since
-    what is trained for one of them spoils the other.
+    The body is the critic's own. The policy or process reward model that it starts from is copied, not shared, because
+    training for one of them harms the other.
 
     Args:
-        body: maps tokens [B, T] to numbers [B, T].
+        body: Module that maps tokens [B, T] to numbers [B, T].
     """
 
     scale: Tensor
     shift: Tensor
     is_uncalibrated: Tensor
-    """True while there was nothing to calibrate by: the value of every state is ``shift`` then."""
+    """True until there are returns to calibrate with; every value is ``shift`` until then."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -46,12 +48,12 @@ class Critic(nn.Module):
         self.register_buffer("is_uncalibrated", torch.tensor(False))
 
     def raw_values(self, tokens: Tensor) -> Tensor:
-        """What the body says before each token, [B, T]; before the first one 0."""
+        """Return the numbers of the body before each of ``tokens``, [B, T]; 0 before the first one."""
         raw_values = self.body(tokens[:, :-1])
         return torch.cat([torch.zeros_like(raw_values[:, :1]), raw_values], 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Value of the state before each token, [B, T]; that before the first one is 0."""
+        """Return the value of the state before each of ``tokens``, [B, T]; 0 before the first one."""
         values = torch.where(self.is_uncalibrated, self.shift, self.scale * self.raw_values(tokens) + self.shift)
         return torch.cat([torch.zeros_like(values[:, :1]), values[:, 1:]], 1)
 
@@ -59,19 +61,19 @@ class Critic(nn.Module):
     def calibrate(self, raw_values: Tensor, returns: Tensor, mask: Tensor) -> None:
         """Fit scale and shift so that values meet returns in the least-squares sense, on masked entries of [B, T].
 
-        A process reward model is optimistic (best of K) and of another range than returns; a plain copy of it makes
-        every correct prefix look like a disappointment. Where all returns are alike, as when no program passes, or
-        where they fall as the numbers rise, there is nothing to fit yet: the critic waits, and should be calibrated
+        A process reward model is optimistic (best of K) and has another range than returns; with a plain copy every
+        correct prefix looks like a disappointment. If all returns are equal, as when no program passes, or if they fall
+        as the numbers rise, there is nothing to fit yet: the critic stays uncalibrated, and should be calibrated
         again. With a scale of 0 it would never learn.
 
         Args:
-            raw_values: of the body, [B, T].
-            returns: [B, T].
-            mask: [B, T] bool.
+            raw_values: Numbers of the body before each token, [B, T].
+            returns: Return from each token on, [B, T].
+            mask: Tokens that the policy chose, bool [B, T].
         """
         x, y = raw_values[mask].double(), returns[mask].double()
         variance = x.var(unbiased=False)
-        # numbers that are all alike, as those of a zero head, can only be shifted
+        # equal numbers, as those of a zero head, can only be shifted
         slope = ((x - x.mean()) * (y - y.mean())).mean() / variance if variance > 1e-12 else torch.ones(())
         self.is_uncalibrated.copy_((y.var(unbiased=False) <= 1e-12) | (slope <= 0))
         self.scale.copy_(torch.ones(()) if self.is_uncalibrated else slope)
@@ -79,7 +81,12 @@ class Critic(nn.Module):
 
 
 class ValueNetwork(nn.Module):
-    """A causal trunk with a linear head that says 0 at first."""
+    """A causal trunk with a linear head that starts at zero.
+
+    Args:
+        trunk: Causal model without its head.
+        width: Size of its hidden states.
+    """
 
     def __init__(self, trunk: nn.Module, width: int) -> None:
         super().__init__()
@@ -89,44 +96,54 @@ class ValueNetwork(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """A number after every token, [B, T]."""
+        """Return a number after each of ``tokens``, [B, T]."""
         raw_values: Tensor = self.head(self.trunk(input_ids=tokens, use_cache=False).last_hidden_state)[..., 0]
         return raw_values
 
 
-def critic_of(model: Any) -> Critic:
-    """Make a critic whose trunk is a copy of the policy's; of one with LoRA the matrices are trained there too."""
-    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+def make_critic(model: PreTrainedModel) -> Critic:
+    """Make a critic whose trunk is a copy of that of ``model``; LoRA matrices are copied and trained too."""
+    wrapper: Any = model
+    whole = wrapper.get_base_model() if hasattr(model, "get_base_model") else wrapper
     return Critic(ValueNetwork(copy.deepcopy(whole.base_model), whole.config.hidden_size))
 
 
-def first_critic(run: Run, value_init: ValueInit, critic: Critic | None) -> Critic:
-    """What a critic starts from, before it is calibrated; one to be distilled has yet to learn.
+def init_critic(run: Run[RunConfig], value_init: ValueInit) -> Critic:
+    """Make the critic that ``value_init`` names, before it is calibrated or distilled.
+
+    Args:
+        run: Open run.
+        value_init: Start of the critic.
 
     Raises:
-        ValueError: it is told twice, or the line scorer is missing or has no weights to copy.
+        ValueError: The line scorer is missing, or has no weights to copy.
     """
-    if critic is not None and value_init != "none":
-        raise ValueError(f"a critic was given and value_init={value_init!r} too: leave one of them out")
     if value_init != "none" and run.line_scorer is None:
-        raise ValueError(f"value_init={value_init!r} needs a process reward model: pass line_scorer=... as well")
+        raise ValueError(
+            f"value_init={value_init!r} needs a process reward model: got no line scorer; expected "
+            "line_scorer=... (see: codegym prm --help)"
+        )
     if value_init != "weights":
-        return critic or critic_of(run.model)
+        return make_critic(run.model)
     if not hasattr(run.line_scorer, "value_model"):
         kind = type(run.line_scorer).__name__
-        raise ValueError(f'value_init="weights" wants a ProcessRewardModel, got {kind}: "distilled" takes any scorer')
+        raise ValueError(
+            f'value_init="weights" needs weights to copy: got a {kind}; expected a ProcessRewardModel. Use '
+            'value_init="distilled", which takes any line scorer'
+        )
     return Critic(run.line_scorer.value_model(run.policy.tokenizer))
 
 
-def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Programs of a run's policy and what a line scorer says of them: tokens, scores and where there are any, [B, T].
-
-    They are written for tasks of the run, as many in a rollout as in an iteration, and not judged: no program is run.
+def scored_programs(run: Run[RunConfig], scorer: LineScorer, num_rollouts: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Write programs with a run's policy and score their lines; no program is executed.
 
     Args:
-        run: whose policy and tasks are used.
-        scorer: a process reward model, or anything else that scores lines.
-        num_rollouts: how many.
+        run: Open run whose policy and tasks are used.
+        scorer: Process reward model, or any other line scorer.
+        num_rollouts: Number of batches, each of the size of an iteration.
+
+    Returns:
+        Tokens, score before each token, and a mask of the tokens that have a score, all [B, T].
     """
     config, parts = run.config, []
     envs = run.make_envs("outcome", config.batch_size, FakeJudge())
@@ -134,7 +151,7 @@ def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Te
         seeds = [derive_seed(config.seed, "distil", number, slot) for slot in range(config.batch_size)]
         generator = run.generator(number, "distil")
         rollout = collect(envs, run.model, run.sampling, seeds, generator, allowed=run.allowed)
-        programs = [ledger.last for ledger in envs.batch.returns if ledger.last is not None]
+        programs = [returns.last for returns in envs.batch.returns if returns.last is not None]
         parts.append((rollout.tokens, *scores_before(rollout, programs, scorer)))
     envs.close()
     longest = max(tokens.shape[1] for tokens, _, _ in parts)
@@ -144,16 +161,16 @@ def scored_programs(run: Run, scorer: LineScorer, num_rollouts: int) -> tuple[Te
 
 
 def scores_before(rollout: Rollout, programs: Sequence[Step], scorer: LineScorer) -> tuple[Tensor, Tensor]:
-    """What a line scorer says of the program before each token, [B, T], and where it says anything, bool [B, T].
+    """Return the line score that holds before each token, [B, T], and a mask of the tokens that have one.
 
-    A token has the score of the last scored line that was closed before it; up to the end of the first one, the score
-    of that. So scorer and policy may have different tokenizers: nothing but text goes over. Neutral lines have no
-    score, and a program without scored lines has none at all.
+    A token has the score of the last scored line that was closed before it, or, up to the end of the first one, the
+    score of that. Scorer and policy may have different tokenizers, because only text is exchanged. Neutral lines have
+    no score, and a program without scored lines has none at all.
 
     Args:
-        rollout: what the policy wrote.
-        programs: the last step of each program, [B].
-        scorer: a process reward model, or anything else that scores lines.
+        rollout: Programs of the policy.
+        programs: Last step of each program, [B].
+        scorer: Process reward model, or any other line scorer.
     """
     requests = {row: request for row, last in enumerate(programs) if (request := _request(row, last)).indices}
     answers = scorer.score([*requests.values()]) if requests else []
@@ -184,18 +201,18 @@ def distill(
     learning_rate: float = 1e-3,
     max_grad_norm: float = 1.0,
 ) -> float:
-    """Train a critic by regression to given numbers, such as ``scores_before``; gives the loss of the last epoch.
+    """Train a critic by regression to given numbers, such as ``scores_before``, and return the last epoch's loss.
 
     Args:
-        critic: what learns, such as ``critic_of`` the policy.
-        tokens: [B, T].
-        targets: [B, T], the number before each token.
-        mask: [B, T] bool, where there is one.
-        generator: of the order of programs.
-        epochs: passes over the programs.
-        minibatch_size: programs a gradient step.
-        learning_rate: of AdamW.
-        max_grad_norm: gradients are scaled down to it.
+        critic: Critic to train, such as ``make_critic(policy.model)``.
+        tokens: Prompts and completions, int64 [B, T].
+        targets: Target before each token, [B, T].
+        mask: Tokens that have a target, bool [B, T].
+        generator: Random numbers for the order of the programs.
+        epochs: Passes over the programs.
+        minibatch_size: Programs per gradient step.
+        learning_rate: Learning rate of AdamW.
+        max_grad_norm: Norm to which a larger gradient is scaled down.
     """
     optimizer = torch.optim.AdamW(critic.parameters(), learning_rate, weight_decay=0.0)
     losses = [0.0]
@@ -212,9 +229,23 @@ def fit_step(
     mask: Tensor,
     optimizer: torch.optim.Optimizer,
     max_grad_norm: float,
+    *,
+    old_values: Tensor | None = None,
+    clip_range: float | None = None,
 ) -> float:
-    """Take one gradient step of a critic's values towards targets, all [B, T]; gives the loss before it."""
+    """Take one gradient step of a critic's values towards their targets, and return the loss before it.
+
+    Args:
+        critic: Critic to train.
+        tokens: Prompts and completions, int64 [B, T].
+        targets: Target before each token, [B, T].
+        mask: Tokens that have a target, bool [B, T].
+        optimizer: Optimizer of the critic.
+        max_grad_norm: Norm to which a larger gradient is scaled down.
+        old_values: Values before the update, [B, T]; only for ``clip_range``.
+        clip_range: How far a value may move from ``old_values`` before its loss stops falling. None: no clipping.
+    """
     values = critic(tokens)
-    loss = aggregate(value_loss(values, targets, values), mask)
+    loss = aggregate(value_loss(values, targets, values if old_values is None else old_values, clip_range), mask)
     gradient_step(optimizer, loss, critic, max_grad_norm)
     return float(loss.detach())

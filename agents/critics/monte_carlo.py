@@ -1,7 +1,7 @@
-"""What states are really worth: the policy completes each of them many times, and the mean return is the truth.
+"""True values of states: the policy completes each state many times, and the mean return estimates its value.
 
-``explained_variance`` of a rollout compares values with one sampled return each, whose noise no critic can explain; and
-a critic that was trained on that rollout explains some of the noise by heart. This compares with the expected return.
+``explained_variance`` of a rollout compares each value with one sampled return, whose noise no critic can explain, and
+a critic that was trained on that rollout has memorized some of the noise. This compares with the expected return.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.common.config import RunConfig
 from agents.common.rollout import Rollout, token_rewards
 from agents.common.run import Run
 from agents.generation.generate import generate
@@ -23,22 +24,22 @@ from codegym.step import Step
 
 
 class State(NamedTuple):
-    """A program that is not finished: a prompt with some lines."""
+    """An unfinished program: a prompt with some lines."""
 
     row: int
-    """Of the rollout."""
-    place: int
-    """Index in the row of the token that comes next; the value of the state stands there."""
+    """Index of the program in the rollout."""
+    position: int
+    """Index in the row of the next token, which is the index of the state's value."""
     written: int
-    """Tokens of the completion so far."""
+    """Number of tokens of the completion so far."""
 
 
-def states_of(rollout: Rollout, programs: Sequence[Step]) -> list[State]:
-    """The prompt of every program and each of its line ends, but for the end of the program, where nothing follows.
+def find_states(rollout: Rollout, programs: Sequence[Step]) -> list[State]:
+    """Return the states at the prompt and at each line end of every program, except at its end.
 
     Args:
-        rollout: what the policy wrote.
-        programs: the last step of each program, [B].
+        rollout: Programs of the policy.
+        programs: Last step of each program, [B].
     """
     states = []
     for row, (start, last) in enumerate(zip(rollout.mask.int().argmax(1).tolist(), programs, strict=True)):
@@ -48,7 +49,7 @@ def states_of(rollout: Rollout, programs: Sequence[Step]) -> list[State]:
 
 
 def sampled_returns(
-    run: Run,
+    run: Run[RunConfig],
     rollout: Rollout,
     programs: Sequence[Step],
     states: Sequence[State],
@@ -56,19 +57,19 @@ def sampled_returns(
     generator: torch.Generator,
     gamma: float = 1.0,
 ) -> Tensor:
-    """Complete states with the run's policy and judge the programs; gives their returns-to-go, float64 [S, count].
+    """Complete states with the run's policy, judge the programs, and return their returns-to-go, float64 [S, count].
 
-    The return is of the whole reward, with its placement and its penalties, from the state on. NaN is what the machine
-    could not judge.
+    A return is the discounted sum of all rewards after the state, with their placement and penalties. It is NaN if the
+    program could not be judged.
 
     Args:
-        run: whose policy, reward and judge are used.
-        rollout: where the states are from.
-        programs: the last step of each program of the rollout.
-        states: S of them.
-        count: completions of each.
-        generator: of the tokens.
-        gamma: discount of one token.
+        run: Open run whose policy, reward and judge are used.
+        rollout: Programs that the states are part of.
+        programs: Last step of each program of the rollout.
+        states: States to complete, S of them.
+        count: Completions per state.
+        generator: Random numbers for the tokens.
+        gamma: Discount per token.
     """
     repeated = [state for state in states for _ in range(count)]
     envs = run.make_envs(run.reward, len(repeated))
@@ -76,22 +77,22 @@ def sampled_returns(
         envs.reset(options={"task_id": [programs[state.row].task.task_id for state in repeated]})
         for slot, tokens in _completions(run, rollout, repeated, generator):
             state = repeated[slot]
-            before = rollout.tokens[state.row, state.place - state.written : state.place].tolist()
+            before = rollout.tokens[state.row, state.position - state.written : state.position].tolist()
             envs.append_chunk(slot, [*before, *tokens])
-        outcomes = envs.finish()
-        earned = token_rewards(envs, outcomes, run.config.reward_placement)
+        results = envs.finish()
+        earned = token_rewards(envs, results, run.config.reward_placement)
     finally:
         envs.close()
     penalty = run.config.missing_eos_penalty
-    returns = [_to_go(*each, penalty, gamma) for each in zip(repeated, outcomes, earned, strict=True)]
+    returns = [_to_go(*each, penalty, gamma) for each in zip(repeated, results, earned, strict=True)]
     return torch.tensor(returns, dtype=torch.float64).reshape(len(states), count)
 
 
 def _completions(
-    run: Run, rollout: Rollout, states: Sequence[State], generator: torch.Generator
+    run: Run[RunConfig], rollout: Rollout, states: Sequence[State], generator: torch.Generator
 ) -> Iterator[tuple[int, list[int]]]:
-    """How the policy goes on from each state, with its index; what goes beyond the budget the environment cuts off."""
-    prefixes = [rollout.tokens[state.row, : state.place].tolist() for state in states]
+    """Yield index and completion of each state. The environment cuts off tokens beyond the budget."""
+    prefixes = [rollout.tokens[state.row, : state.position].tolist() for state in states]
     budgets = [run.config.max_tokens - state.written for state in states]
     limit = getattr(run.model.config, "max_position_embeddings", None)
     eos = run.policy.tokenizer.eos_token_id
@@ -104,7 +105,7 @@ def _completions(
 
 
 def _batches(lengths: Sequence[int], budgets: Sequence[int], size: int, limit: int | None) -> Iterator[list[int]]:
-    """Indices in batches of at most ``size`` whose longest prefix and largest budget fit into the model together."""
+    """Yield indices, at most ``size`` at a time, whose longest prefix and largest budget fit into the model."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         largest = max(budgets[other] for other in [*batch, index])
@@ -115,27 +116,27 @@ def _batches(lengths: Sequence[int], budgets: Sequence[int], size: int, limit: i
     yield batch
 
 
-def _to_go(state: State, outcome: StepResult, earned: NDArray[np.float64], penalty: float, gamma: float) -> float:
-    """Discounted sum of what was earned from a state on; NaN where the machine failed."""
-    if not outcome.info["reward_valid"]:
+def _to_go(state: State, result: StepResult, earned: NDArray[np.float64], penalty: float, gamma: float) -> float:
+    """Return the discounted sum of rewards after a state; NaN if the program could not be judged."""
+    if not result.info["reward_valid"]:
         return float("nan")
-    rewards = earned[: outcome.info["num_tokens"]].copy()
-    rewards[-1] -= penalty * outcome.info["budget_exhausted"]
+    rewards = earned[: result.info["num_tokens"]].copy()
+    rewards[-1] -= penalty * result.info["budget_exhausted"]
     to_go = rewards[state.written :]
     return float(to_go @ gamma ** np.arange(len(to_go)))
 
 
 def mc_explained_variance(values: Tensor, returns: Tensor) -> float:
-    """Share of the variance of the true values that a critic explains, rid of the noise of the truth.
+    """Return the share of the variance of the true values that a critic explains, corrected for sampling noise.
 
-    ``1 - (Var(truth - V) - noise) / (Var(truth) - noise)``, truth being the mean of n returns and ``noise`` its mean
-    squared error, the mean over states of s^2 / n with the sample variance s^2; for returns of 0 and 1 that is
-    p (1 - p) / (n - 1). Variances over states are unbiased too. NaN where the true values do not differ by more than
-    the noise, as when next to no program passes: then more completions are needed, or an easier task.
+    ``1 - (Var(truth - V) - noise) / (Var(truth) - noise)``, in which truth is the mean of n returns and ``noise`` its
+    mean squared error: the mean over states of s^2 / n with the sample variance s^2, which for returns of 0 and 1 is
+    p (1 - p) / (n - 1). Variances over states are unbiased too. NaN if the true values do not differ by more than the
+    noise, as when almost no program passes: then more completions are needed, or an easier task.
 
     Args:
-        values: [S], of a critic.
-        returns: [S, n], sampled; NaN is left out, and so is a state with fewer than two others.
+        values: Values of the states, [S].
+        returns: Sampled returns, [S, n]. NaN is left out, and so is a state with fewer than two numbers.
     """
     counts = (~returns.isnan()).sum(1)
     kept = counts >= 2

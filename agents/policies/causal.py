@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from agents.generation.generate import Completions, Finished, Sampling, generate, sample
 from agents.seeding import seeded_weights
+from codegym.cli import check_policy
 from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, save_tokenizer
 
 _ADAPTER_FILE = "adapter_config.json"
@@ -89,6 +90,7 @@ def load_policy(source: str | os.PathLike[str], lora: LoraConfig | None = None) 
         ValueError: ``lora`` is given for a folder that has an adapter already.
     """
     name = os.path.expanduser(os.fspath(source))
+    check_policy(name)
     if os.path.isdir(name):
         name = os.path.abspath(name)  # an adapter names its base, and is loaded from other places too
     if (Path(name) / _ADAPTER_FILE).is_file():

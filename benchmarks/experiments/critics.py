@@ -22,14 +22,14 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from agents import ppo
+from agents import psgpo
 from agents.critics.critic import ValueInit
 from benchmarks.lab.design import Setting
 from benchmarks.lab.records import write_record
 from benchmarks.lab.spread import Spread
 from codegym.tasks.procedural import FAMILIES
 
-MEASURE = "mc_explained_variance"
+MEASURE = "losses/mc_explained_variance"
 """Log key of the explained variance of Monte-Carlo values."""
 
 
@@ -119,10 +119,11 @@ def measure_critic(options: CriticsOptions, horizon: int, critic: InitialCritic,
     """
     measures = []
     for seed in range(options.seeds):
-        config = ppo.PPOConfig(
+        config = psgpo.PSGPOConfig(
             policy=options.policy,
             out=folder / str(seed),
             line_scorer=None if critic.scorer is None else str(critic.scorer),
+            shaping="",
             value_init=critic.value_init,
             sandbox=options.sandbox,
             num_iterations=2,
@@ -134,7 +135,7 @@ def measure_critic(options: CriticsOptions, horizon: int, critic: InitialCritic,
             mc_states=options.states,
             seed=seed,
         )
-        rows = ppo.train(config, tasks=FAMILIES[options.family](horizon=horizon)).metrics()
+        rows = psgpo.train(config, tasks=FAMILIES[options.family](horizon=horizon)).metrics()
         measures.append([row.get(MEASURE) for row in rows])
     at_start, before_update = zip(*measures, strict=True)
     return CriticRow(horizon, critic.name, at_start, before_update)

@@ -54,6 +54,7 @@ ARMS = (
     Arm(
         "value init",
         "PPO whose critic starts from the PRM",
+        agent="psgpo",
         value_init="prm",
         options=_PPO,
         trials=(_USUAL, _SLOW, _FAST),
@@ -65,6 +66,7 @@ ARMS = (
         "both",
         "PPO with line rewards and a critic from the PRM",
         dense=True,
+        agent="psgpo",
         value_init="prm",
         options=_PPO,
         trials=(_USUAL, _SLOW, _FADING),
@@ -86,6 +88,7 @@ ARMS = (
         "curriculum + both",
         "the curriculum with line rewards and a critic from the PRM",
         dense=True,
+        agent="psgpo",
         value_init="prm",
         curriculum=True,
         options=_PPO,
@@ -97,6 +100,7 @@ ARMS = (
     Arm(
         "value model",
         "PPO whose critic starts from a value model, which is the PRM fine-tuned on outcomes of completions",
+        agent="psgpo",
         value_init="value_model",
         options=_PPO,
         trials=(_USUAL, _SLOW, _SLOW_CRITIC),

@@ -81,7 +81,7 @@ def make_initial_policy(design: Design, cache: Path, console: Console) -> Path:
         cache: Folder of initial policies, shared by experiments.
         console: Console for progress.
     """
-    config = sft.Config(family=design.family, horizon=(1, design.max_lines), num_programs=design.sft_programs)
+    config = sft.SFTConfig(family=design.family, horizon=(1, design.max_lines), num_programs=design.sft_programs)
     return sft.train(config, cache, console)
 
 
@@ -179,7 +179,7 @@ def draw_label_tasks(design: Design) -> dict[str, Task]:
     Args:
         design: Design of the experiment.
     """
-    config = sft.Config(family=design.family, horizon=design.label_lines)
+    config = sft.SFTConfig(family=design.family, horizon=design.label_lines)
     family, rng = sft.make_family(config), numpy_generator(0, "label tasks")
     drawn = [family.draw(rng) for _ in range(design.label_programs)]
     return {task.task_id: task for task in drawn}

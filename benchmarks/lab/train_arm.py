@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from agents import grpo, ppo, sft
+from agents import AGENTS, sft
 from agents.common.evaluate import pass_rates
 from agents.common.run import Run
 from agents.generation.generate import Sampling
@@ -24,12 +24,12 @@ VALUE_MODEL = "value_model"
 """Folder of the value model, beside that of the process reward model."""
 RESULT = "result.json"
 """File of the result in the folder of a run."""
-TRAINERS: dict[str, tuple[Any, Any]] = {
-    "ppo": (ppo.PPOConfig, ppo.train),
-    "grpo": (grpo.GRPOConfig, grpo.train),
+CURVE = {
+    "programs": "charts/programs",
+    "pass_rate": "charts/pass_rate",
+    "eval_pass_rate": "charts/eval_pass_rate",
+    "tokens": "charts/completion_tokens",
 }
-"""Name of an agent -> its configuration and its training function."""
-CURVE = {"programs": "programs", "pass_rate": "pass_rate", "eval_pass_rate": "eval_pass_rate", "tokens": "tokens"}
 """Field of ``CurvePoint`` -> log key."""
 
 
@@ -69,9 +69,9 @@ def train(spec: RunSpec, arm: Arm) -> Run:
         **arm.options,
         **spec.options,
     }
-    make_config, train_agent = TRAINERS[arm.agent]
-    return train_agent(
-        make_config(**options),
+    agent = AGENTS.get_plugin(arm.agent)
+    return agent.train(
+        agent.config(**options),
         line_scorer=ProcessRewardModel.load(prm_folder(spec, arm)) if arm.needs_labels else None,
         tasks=make_tasks(design, setting, curriculum=arm.curriculum),
         eval_tasks=make_tasks(design, setting, split="test"),
@@ -98,7 +98,7 @@ def make_tasks(design: Design, setting: Setting, split: str = "train", *, curric
         split: "train" or "test".
         curriculum: Whether to return tasks of all lengths up to the setting's own.
     """
-    config = sft.Config(family=design.family, horizon=(1, setting.num_lines), difficulty=setting.difficulty)
+    config = sft.SFTConfig(family=design.family, horizon=(1, setting.num_lines), difficulty=setting.difficulty)
     return sft.make_family(config, split, None if curriculum else setting.num_lines)  # type: ignore[arg-type]
 
 

@@ -1,10 +1,11 @@
-"""What all tests of agents share: one thread, since more make small models slower, and a run that is killed."""
+"""Fixtures of all tests of agents: one thread, since more make small models slower, and a run that is killed."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from agents.common.log import SPEED
 from agents.common.run import Run
 
 
@@ -18,7 +19,7 @@ def one_thread():
 
 @pytest.fixture
 def kill_at(monkeypatch):
-    """Call ``action`` and have it interrupted where an iteration begins."""
+    """Call ``action`` and interrupt it at the beginning of an iteration."""
 
     def kill(iteration, action):
         collect = Run.collect
@@ -33,3 +34,13 @@ def kill_at(monkeypatch):
             action()
 
     return kill
+
+
+@pytest.fixture
+def learning():
+    """Return the rows of a run's log without the keys that depend on the speed of the machine."""
+
+    def rows(run):
+        return [{name: value for name, value in row.items() if name not in SPEED} for row in run.metrics()]
+
+    return rows

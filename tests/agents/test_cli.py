@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from agents import rloo
+from agents import Agent, rloo
 from agents.common import cli
 from agents.common.curve import draw_curve
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import SandboxError
 
 ROWS = [
-    {"iteration": 0, "programs": 64, "pass_rate": 0.0, "reward": -0.5},
-    {"iteration": 1, "programs": 128, "pass_rate": 0.25, "reward": 0.1},
+    {"iteration": 0, "charts/programs": 64, "charts/pass_rate": 0.0, "charts/reward": -0.5},
+    {"iteration": 1, "charts/programs": 128, "charts/pass_rate": 0.25, "charts/reward": 0.1},
 ]
 
 
@@ -36,7 +36,7 @@ def test_the_curve_is_a_picture(tmp_path) -> None:
 def test_a_run_from_the_shell_leaves_its_curve(start, tmp_path, monkeypatch, capsys) -> None:
     options = ["--policy", str(start), "--out", str(tmp_path / "run"), "--sandbox", "fake", "--num-iterations", "2"]
     monkeypatch.setattr(sys, "argv", ["agents.rloo", *options, "--batch-size", "8", "--max-tokens", "8"])
-    cli.run_from_cli(rloo.RLOOConfig, rloo.train, "what it is")
+    cli.run_from_cli(rloo.AGENT, "what it is")
     assert "pass_rate" in capsys.readouterr().out
     assert (tmp_path / "run" / "curve.png").is_file()
 
@@ -46,7 +46,7 @@ def test_without_matplotlib_a_run_says_what_is_missing(start, tmp_path, monkeypa
     run = rloo.train(config)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it were not installed
     cli.show(run, Console())
-    assert "pip install matplotlib" in capsys.readouterr().out
+    assert "pip install 'codegym[benchmarks]'" in capsys.readouterr().out
     assert not (tmp_path / "curve.png").exists()
 
 
@@ -56,6 +56,6 @@ def test_a_broken_machine_is_one_sentence(start, tmp_path, monkeypatch, capsys) 
 
     monkeypatch.setattr(sys, "argv", ["agents.rloo", "--policy", str(start), "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as stop:
-        cli.run_from_cli(rloo.RLOOConfig, train, None)
+        cli.run_from_cli(Agent(rloo.RLOOConfig, train), None)
     assert stop.value.code == 1
     assert "none of the programs could be judged" in capsys.readouterr().err

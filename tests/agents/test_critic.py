@@ -7,10 +7,10 @@ import torch
 from helpers.make_steps import make_last
 from torch import nn
 
-from agents import ppo
+from agents import psgpo
 from agents.common.rollout import Rollout
 from agents.common.run import Run
-from agents.critics.critic import Critic, critic_of, distill, first_critic, scored_programs, scores_before
+from agents.critics.critic import Critic, distill, init_critic, make_critic, scored_programs, scores_before
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import Task
 from codegym.scorers import FakeLineScorer
@@ -33,7 +33,7 @@ class Table:
 def rollout_of(mask):
     """A rollout of which only the mask is looked at."""
     nothing = torch.zeros(mask.shape)
-    return Rollout(nothing.long(), mask, nothing, nothing, *[nothing[:, 0]] * 4)
+    return Rollout(nothing.long(), mask, nothing, nothing, *[nothing[:, 0]] * 4, terms={})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def start(tmp_path_factory):
 
 def make_config(start, out, **changes):
     common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 6, "max_prompt_tokens": 4, "num_iterations": 1}
-    return ppo.PPOConfig(policy=start, out=out, **(common | changes))
+    return psgpo.PSGPOConfig(policy=start, out=out, **({"shaping": "", "value_init": "none"} | common | changes))
 
 
 def test_calibration_meets_the_returns_as_well_as_a_line_can() -> None:
@@ -87,7 +87,7 @@ def test_a_distilled_critic_says_what_the_scorer_says(start, tmp_path) -> None:
         tokens, scores, known = scored_programs(run, Table(), 2)
         assert tokens.shape == scores.shape == known.shape
         assert len(tokens) == 2 * 16
-        critic = critic_of(run.model)
+        critic = make_critic(run.model)
         error = ((critic(tokens) - scores)[known] ** 2).mean()
         options = {
             "generator": torch.Generator().manual_seed(0),
@@ -115,15 +115,15 @@ def test_programs_to_distil_from_are_not_run(start, tmp_path) -> None:
 def test_scorer_and_policy_may_have_different_tokenizers(start, tmp_path) -> None:
     model = ProcessRewardModel.from_scratch("bytes", width=32, num_layers=1, max_tokens=64)
     config = make_config(start, tmp_path / "distilled", value_init="distilled")
-    assert "value_loss" in ppo.train(config, line_scorer=model, tasks=TASK).metrics()[0]
+    assert "losses/value" in psgpo.train(config, line_scorer=model, tasks=TASK).metrics()[0]
     with pytest.raises(ValueError, match="are not the model's"):
-        ppo.train(make_config(start, tmp_path / "weights", value_init="weights"), line_scorer=model, tasks=TASK)
+        psgpo.train(make_config(start, tmp_path / "weights", value_init="weights"), line_scorer=model, tasks=TASK)
 
 
 def test_a_critic_can_start_from_the_weights_of_a_model(start, tmp_path) -> None:
     model = ProcessRewardModel.from_policy(start)
     with Run(make_config(start, tmp_path, value_init="weights"), line_scorer=model, tasks=TASK) as run:
-        critic = first_critic(run, "weights", None)
+        critic = init_critic(run, "weights")
         copied = dict(critic.body.trunk.named_parameters())
         assert all(torch.equal(weight, copied[name]) for name, weight in model.trunk.named_parameters())
 
@@ -131,16 +131,15 @@ def test_a_critic_can_start_from_the_weights_of_a_model(start, tmp_path) -> None
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
-        ({"value_init": "weights"}, {}, "needs a process reward model: pass line_scorer="),
+        ({"value_init": "weights"}, {}, "needs a process reward model: got no line scorer; expected line_scorer="),
         (
             {"value_init": "weights"},
             {"line_scorer": FakeLineScorer()},
-            "wants a ProcessRewardModel, got FakeLineScorer",
+            "got a FakeLineScorer; expected a ProcessRewardModel",
         ),
-        ({"value_init": "distilled"}, {"critic": Critic(nn.Identity())}, "leave one of them out"),
-        ({"value_init": "prm"}, {}, 'must be "none", "weights" or "distilled", got \'prm\''),
+        ({"value_init": "prm"}, {}, 'got \'prm\'; expected "none", "weights" or "distilled"'),
     ],
 )
 def test_contradictory_starts_of_the_critic_are_refused(changes, options, message, start, tmp_path) -> None:
     with pytest.raises(ValueError, match=message):
-        ppo.train(make_config(start, tmp_path, **changes), tasks=TASK, **options)
+        psgpo.train(make_config(start, tmp_path, **changes), tasks=TASK, **options)

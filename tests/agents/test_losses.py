@@ -78,7 +78,7 @@ def test_divergence_in_the_reward_worked_out_by_hand() -> None:
     # k1 is log 2 where the policy is twice as sure as the reference and -log 2 where it is half as sure
     expected = row(0.0, -0.1 * math.log(2), 1 + 0.1 * math.log(2))
     torch.testing.assert_close(penalize_rewards(rewards, log_probs, reference, mask, 0.1), expected)
-    with pytest.raises(ValueError, match='kl_placement must be "loss" or "reward", got \'rewards\''):
+    with pytest.raises(ValueError, match='got \'rewards\'; expected "loss" or "reward"'):
         check_kl_placement("rewards")
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from helpers.make_steps import make_last
 
-from agents import ppo
+from agents import psgpo
 from agents.common.rollout import Rollout
 from agents.common.run import Run
-from agents.critics.monte_carlo import State, _batches, mc_explained_variance, sampled_returns, states_of
+from agents.critics.monte_carlo import State, _batches, find_states, mc_explained_variance, sampled_returns
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import SandboxError, Status, Verdict
 from examples.toy import SETTINGS, TASK
@@ -42,7 +42,7 @@ def start(tmp_path_factory):
 
 def make_config(start, out, **changes):
     common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 4, "max_prompt_tokens": 4, "num_iterations": 3}
-    return ppo.PPOConfig(policy=start, out=out, **(common | changes))
+    return psgpo.PSGPOConfig(policy=start, out=out, **({"shaping": "", "value_init": "none"} | common | changes))
 
 
 def test_explained_variance_worked_out_by_hand() -> None:
@@ -90,8 +90,8 @@ def test_states_are_prompts_and_line_ends_before_the_end() -> None:
     ]
     mask = torch.tensor([[False] + [True] * 5, [False] + [True] * 4 + [False]])
     nothing = torch.zeros(mask.shape)
-    rollout = Rollout(nothing.long(), mask, nothing, nothing, *[nothing[:, 0]] * 4)
-    assert states_of(rollout, programs) == [
+    rollout = Rollout(nothing.long(), mask, nothing, nothing, *[nothing[:, 0]] * 4, terms={})
+    assert find_states(rollout, programs) == [
         State(0, 1, 0),
         State(0, 3, 2),
         State(0, 5, 4),
@@ -142,7 +142,7 @@ def test_what_the_machine_cannot_judge_is_not_a_number(start, tmp_path) -> None:
     with Run(make_config(start, tmp_path, sandbox=Even(most=3)), tasks=TASK) as run:
         run.register()
         rollout = run.collect(0)
-        states = states_of(rollout, run.last_steps(rollout))[:4]
+        states = find_states(rollout, run.last_steps(rollout))[:4]
         returns = sampled_returns(run, rollout, run.last_steps(rollout), states, 8, torch.Generator().manual_seed(0))
     assert 0 < int(returns.isnan().sum()) < returns.numel()
 
@@ -157,25 +157,25 @@ def test_batches_fit_into_the_positions_of_the_model() -> None:
 
 def test_the_critic_is_measured_at_its_start_and_before_the_first_update_of_the_policy(start, tmp_path) -> None:
     config = make_config(start, tmp_path / "measured", sandbox=Even(), critic_warmup=1, mc_completions=8, mc_states=16)
-    run = ppo.train(config, tasks=TASK)
-    assert ["mc_explained_variance" in row for row in run.metrics()] == [True, True, False]
+    run = psgpo.train(config, tasks=TASK)
+    assert ["losses/mc_explained_variance" in row for row in run.metrics()] == [True, True, False]
     config = make_config(start, tmp_path / "not", sandbox=Even(), critic_warmup=1)
-    other = ppo.train(config, tasks=TASK)  # to measure changes nothing of the run
+    other = psgpo.train(config, tasks=TASK)  # to measure changes nothing of the run
     for one, two in zip(run.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(one, two)
 
 
 def test_one_completion_says_nothing_of_its_noise(start, tmp_path) -> None:
-    with pytest.raises(ValueError, match="mc_completions=1 with mc_states=64: wanted 0 completions or at least 2"):
+    with pytest.raises(ValueError, match="got mc_completions=1 and mc_states=64; expected 0 completions or at least 2"):
         make_config(start, tmp_path, mc_completions=1)
 
 
-def test_a_critic_that_is_calibrated_again_is_no_worse_than_a_constant(start, tmp_path) -> None:
+def test_a_critic_that_is_calibrated_again_is_no_worse_than_a_constant(start, tmp_path, learning) -> None:
     rows = {}
     for again in (False, True):
         options = {"critic_warmup": 2, "critic_epochs": 30, "critic_learning_rate": 1e-2, "recalibrate": again}
         config = make_config(start, tmp_path / str(again), sandbox=Even(), **options)
-        rows[again] = ppo.train(config, tasks=TASK).metrics()
+        rows[again] = learning(psgpo.train(config, tasks=TASK))
     assert rows[True][:2] == rows[False][:2]
     # fitted to the very returns that it is compared with
-    assert rows[True][2]["explained_variance"] >= max(-1e-6, rows[False][2]["explained_variance"])
+    assert rows[True][2]["losses/explained_variance"] >= max(-1e-6, rows[False][2]["losses/explained_variance"])

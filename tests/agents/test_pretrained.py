@@ -24,9 +24,9 @@ from transformers import (
 )
 
 from agents import ppo
-from agents.common.rollout import log_probs_of
+from agents.common.rollout import score_tokens
 from agents.common.run import Run
-from agents.critics.critic import Critic, critic_of
+from agents.critics.critic import Critic, make_critic
 from agents.policies.causal import LoraConfig, Policy
 from codegym.cli import main
 from codegym.scorers.labels.files import read_labels
@@ -184,8 +184,8 @@ def test_every_part_of_the_way_did_something(trained) -> None:
     assert "clip_fraction" not in first and "clip_fraction" in second and "clip_fraction" in third
     for row in (first, second, third):
         assert all(torch.isfinite(torch.tensor(float(value))) for value in row.values()), row
-        assert row["reward"] != row["pass_rate"]  # the process reward is part of it
-        assert row["invalid"] == 0
+        assert row["charts/reward"] != row["charts/pass_rate"]  # the process reward is part of it
+        assert row["charts/unjudged"] == 0
 
 
 def test_only_the_adapter_has_learned(trained) -> None:
@@ -208,7 +208,7 @@ def test_the_saved_policy_gives_the_same_log_probabilities(trained, rows) -> Non
     tokens = torch.tensor([prompt + policy.tokenizer.encode(task.solution)])
     mask = torch.arange(tokens.shape[1])[None] >= len(prompt)
     with torch.no_grad():
-        one, other = (log_probs_of(p.model, tokens, mask, 1.0, p.allowed)[0] for p in (policy, loaded))
+        one, other = (score_tokens(p.model, tokens, mask, 1.0, p.allowed)[0] for p in (policy, loaded))
     assert torch.equal(one, other)
     assert AutoTokenizer.from_pretrained(trained.run.folder / "policy").eos_token == END
 
@@ -268,7 +268,7 @@ def test_a_tokenizer_object_is_saved_too(base, tmp_path) -> None:
 
 
 def test_a_critic_starts_from_a_policy_with_lora(trained) -> None:
-    critic = critic_of(Policy.load(trained.start).model)
+    critic = make_critic(Policy.load(trained.start).model)
     values = critic(torch.tensor([[70, 80, 90]]))
     assert values.tolist() == [[0, 0, 0]]  # a zero head
     values.sum().backward()

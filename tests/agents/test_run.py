@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.make_steps import make_last
 
-from agents import grpo, ppo, reinforce, reinforce_pp, rloo
+from agents import AGENTS, ppo
 from agents.common.rollout import streamed_rewards
 from agents.common.run import Run
 from agents.policies.causal import TinyConfig, make_tiny
@@ -24,13 +24,6 @@ from codegym.scorers.prm.model import ProcessRewardModel
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
 TASK = Task("go", "# go\n", (CallCheck((1,), 1), CallCheck((2,), 2)), entry_point="f", solution="x = 1\n")
 SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=64, max_positions=16)
-AGENTS = {
-    "ppo": (ppo.PPOConfig, ppo.train),
-    "grpo": (grpo.GRPOConfig, grpo.train),
-    "rloo": (rloo.RLOOConfig, rloo.train),
-    "reinforce": (reinforce.REINFORCEConfig, reinforce.train),
-    "reinforce_pp": (reinforce_pp.REINFORCEPPConfig, reinforce_pp.train),
-}
 
 
 class Counting(FakeLineScorer):
@@ -50,7 +43,8 @@ def start(tmp_path_factory):
 
 def make_config(start, out, name="ppo", **changes):
     common = {"sandbox": "fake", "batch_size": 16, "max_tokens": 6, "max_prompt_tokens": 4, "num_iterations": 4}
-    return AGENTS[name][0](policy=start, out=out, **({"reward": "pass_ratio"} | common | changes))
+    of_agent = {"value_init": "none", "shaping": ""} if name == "psgpo" else {}
+    return AGENTS[name].config(policy=start, out=out, **({"reward": "pass_ratio"} | common | of_agent | changes))
 
 
 def same_weights(one, other) -> bool:
@@ -73,8 +67,8 @@ def test_the_weight_of_shaping_falls_to_0(start, tmp_path) -> None:
 def test_once_shaping_has_ended_nobody_asks_the_line_scorer(name, start, tmp_path) -> None:
     scorer = Counting()
     config = make_config(start, tmp_path, name, shaping="psgpo", shaping_iterations=2)
-    run = AGENTS[name][1](config, line_scorer=scorer, tasks=TASK)
-    assert [row["shaping_weight"] for row in run.metrics()] == [1, 0.5, 0, 0]
+    run = AGENTS[name].train(config, line_scorer=scorer, tasks=TASK)
+    assert [row["charts/shaping_weight"] for row in run.metrics()] == [1, 0.5, 0, 0]
     assert scorer.calls == 2
 
 
@@ -90,19 +84,21 @@ def test_shaping_without_an_end_is_a_part_of_the_reward(start, tmp_path) -> None
     whole = make_config(start, tmp_path / "whole", reward="pass_ratio + psgpo", line_scorer="fake")
     one, other = ppo.train(shaped, tasks=TASK), ppo.train(whole, tasks=TASK)
     assert same_weights(one, other)
-    assert [row["reward"] for row in one.metrics()] == [row["reward"] for row in other.metrics()]
+    assert [row["charts/reward"] for row in one.metrics()] == [row["charts/reward"] for row in other.metrics()]
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
-def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, start, tmp_path, kill_at) -> None:
-    train = AGENTS[name][1]
+def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(
+    name, start, tmp_path, kill_at, learning
+) -> None:
+    train = AGENTS[name].train
     options = {"num_iterations": 6, "checkpoint_every": 2, "shaping": "psgpo", "shaping_iterations": 5}
     config = make_config(start, tmp_path / "whole", name, line_scorer="fake", **options)
     whole = train(config, tasks=TASK)
     config = replace(config, out=tmp_path / "killed")
     kill_at(3, lambda: train(config, tasks=TASK))
     resumed = train(config, tasks=TASK)
-    assert resumed.metrics() == whole.metrics()
+    assert learning(resumed) == learning(whole)
     assert same_weights(resumed, whole)
 
 
@@ -115,7 +111,7 @@ def test_a_run_that_is_killed_while_shaping_falls_ends_with_the_same_bits(name, 
     ],
 )
 def test_an_end_of_shaping_wants_shaping(changes, start, tmp_path) -> None:
-    with pytest.raises(ValueError, match="wanted at least 1 iteration, and terms whose weight falls"):
+    with pytest.raises(ValueError, match="expected at least 1 iteration, and terms such as"):
         make_config(start, tmp_path, **changes)
 
 
@@ -173,12 +169,10 @@ def test_a_machine_that_judges_nothing_ends_the_run_and_says_how_to_go_on(start,
 
     for name in AGENTS:
         config = make_config(start, tmp_path / name, name, sandbox=Dying(32), checkpoint_every=1)
-        message = (
-            r"none of the 16 programs of iteration 2 .*no space left.* the same command then goes on from iteration 2"
-        )
+        message = r"judged in iteration 2: got 0 verdicts of 16 programs .*no space left.* resumes from iteration 2"
         with pytest.raises(SandboxError, match=message):
-            AGENTS[name][1](config, tasks=TASK)
-        run = AGENTS[name][1](replace(config, sandbox=Dying(float("inf"))), tasks=TASK)
+            AGENTS[name].train(config, tasks=TASK)
+        run = AGENTS[name].train(replace(config, sandbox=Dying(float("inf"))), tasks=TASK)
         assert [row["iteration"] for row in run.metrics()] == [0, 1, 2, 3]
 
 
@@ -187,11 +181,11 @@ def test_a_folder_from_before_there_was_a_setting_goes_on_with_its_default(start
     ppo.train(config, tasks=TASK)
     file = tmp_path / "config.json"
     known = json.loads(file.read_text())
-    del known["reward_placement"]
+    del known["settings"]["reward_placement"]
     file.write_text(json.dumps(known))
     assert len(ppo.train(replace(config, num_iterations=2), tasks=TASK).metrics()) == 2
     file.write_text(json.dumps(known))
-    with pytest.raises(ValueError, match="reward_placement was 'credit', now 'stream'"):
+    with pytest.raises(ValueError, match="got reward_placement='stream'; expected 'credit'"):
         ppo.train(replace(config, reward_placement="stream"), tasks=TASK)
 
 
@@ -203,6 +197,6 @@ def test_a_process_reward_model_is_named_by_its_folder(start, tmp_path):
     config = make_config(start, tmp_path / "run", reward="process", line_scorer=str(tmp_path / "prm"), num_iterations=1)
     run = ppo.train(config, tasks=[TASK])
     assert isinstance(run.line_scorer, ProcessRewardModel)
-    assert run.metrics()[0]["reward"] == 0.0  # it has learned nothing yet: every line has the score 0
+    assert run.metrics()[0]["charts/reward"] == 0.0  # it has learned nothing yet: every line has the score 0
     with pytest.raises(ValueError, match="wanted is a folder that ProcessRewardModel.save wrote"):
         ppo.train(make_config(start, tmp_path / "other", line_scorer=str(tmp_path)), tasks=[TASK])

@@ -42,7 +42,7 @@ def train(start, out, sandbox="fake", **changes):
 
 
 def evaluated(run):
-    return [row["iteration"] for row in run.metrics() if "eval_pass_rate" in row]
+    return [row["iteration"] for row in run.metrics() if "charts/eval_pass_rate" in row]
 
 
 def test_smallest_use(start, tmp_path):
@@ -71,9 +71,9 @@ def test_a_run_ends_when_two_evaluations_are_good_enough_and_stays_so(start, tmp
 
 
 def test_settings_that_contradict_each_other_are_refused(start, tmp_path):
-    with pytest.raises(ValueError, match=r"stop_at_pass_rate=0.5 looks at evaluations, and there are none"):
+    with pytest.raises(ValueError, match=r"stop_at_pass_rate needs evaluations: got 0.5"):
         train(start, tmp_path, stop_at_pass_rate=0.5)
-    with pytest.raises(ValueError, match="eval_programs=0"):
+    with pytest.raises(ValueError, match="eval_programs is too small: got 0"):
         train(start, tmp_path, eval_programs=0)
 
 
@@ -94,6 +94,6 @@ class PassesAtFirst:
 def test_a_policy_is_left_alone_where_all_programs_earned_the_same(start, tmp_path):
     # the critic has learned in the first iteration, its warm-up; what it says later would move the policy
     run = train(start, tmp_path, sandbox=PassesAtFirst(), reward="outcome", num_iterations=3, critic_learning_rate=0.01)
-    assert [row["pass_rate"] for row in run.metrics()] == [0.5, 0.0, 0.0]
+    assert [row["charts/pass_rate"] for row in run.metrics()] == [0.5, 0.0, 0.0]
     before = Policy.load(start)
     assert all(torch.equal(*pair) for pair in zip(before.model.parameters(), run.model.parameters(), strict=True))

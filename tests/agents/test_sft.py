@@ -9,7 +9,7 @@ from agents import sft
 from agents.common.evaluate import pass_rates
 from agents.generation.generate import Sampling
 from agents.policies.causal import Policy, TinyConfig, make_tiny
-from agents.sft import Config, Example, Fit, completion_loss, to_example, train
+from agents.sft import Example, Fit, SFTConfig, completion_loss, to_example, train
 from codegym.judge import FakeJudge
 
 SMALL = TinyConfig(num_layers=1, width=32, num_heads=2, mlp_width=32, max_positions=128)
@@ -17,9 +17,9 @@ PAIRS = [("twice\n", "return x * 2\n"), ("next\n", "return x + 1\n")]
 WORDS = ["twice\n", "next\n", "return", " x", " * 2", " + 1", "\n"]
 
 
-def quick(**changes: object) -> Config:
+def quick(**changes: object) -> SFTConfig:
     settings = {"horizon": (1, 2), "num_programs": 48, "num_epochs": 2, "batch_size": 16, "tiny": SMALL}
-    return Config(**settings | changes)
+    return SFTConfig(**settings | changes)
 
 
 def test_learns_two_tasks_by_heart():

@@ -24,7 +24,7 @@ from oddities import ALL_CASES as ODDITIES
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import grpo, ppo, sft
+from agents import grpo, psgpo, sft
 from agents.policies.causal import Policy
 from codegym import Judge
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
@@ -39,26 +39,26 @@ from codegym.tasks.procedural import FAMILIES
 from examples.toy import SETTINGS
 
 METRICS = {
-    "programs": "programs",
-    "pass_rate": "pass_rate",
-    "reward": "reward",
-    "eos_rate": "finished",
-    "completion_tokens": "tokens",
-    "unjudged": "invalid",
-    "eval_pass_rate": "eval_pass_rate",
-    "shaping_weight": "shaping_weight",
-    "explained_variance": "explained_variance",
-    "mc_explained_variance": "mc_explained_variance",
-    "clip_fraction": "clip_fraction",
-    "value_loss": "value_loss",
-    "groups_with_differences": "groups_with_differences",
+    "programs": "charts/programs",
+    "pass_rate": "charts/pass_rate",
+    "reward": "charts/reward",
+    "eos_rate": "charts/eos_rate",
+    "completion_tokens": "charts/completion_tokens",
+    "unjudged": "charts/unjudged",
+    "eval_pass_rate": "charts/eval_pass_rate",
+    "shaping_weight": "charts/shaping_weight",
+    "explained_variance": "losses/explained_variance",
+    "mc_explained_variance": "losses/mc_explained_variance",
+    "clip_fraction": "losses/clip_fraction",
+    "value_loss": "losses/value",
+    "groups_with_differences": "charts/mixed_groups",
 }
 """Neutral name of a metric -> its name in this layout."""
 
 
 def start(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Train the policy that labels, PPO and GRPO start from."""
-    config = sft.Config(
+    config = sft.SFTConfig(
         family=plan["family"],
         horizon=(1, plan["lines"]),
         num_programs=plan["sft_programs"],
@@ -104,19 +104,19 @@ def labels(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def run_ppo(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Train PPO with line rewards and a critic from the process reward model."""
-    config = ppo.PPOConfig(
+    config = psgpo.PSGPOConfig(
         **common(plan, folder, "ppo"),
         shaping="0.25*progress",
         shaping_iterations=4,
         value_init="weights",
         ent_coef=0.001,
         kl_coef=0.01,
-        mc_values=4,
+        mc_completions=4,
         mc_states=16,
         eval_every=2,
         eval_programs=32,
     )
-    run = ppo.train(config, line_scorer=ProcessRewardModel.load(folder / "prm"), tasks=tasks_of(plan))
+    run = psgpo.train(config, line_scorer=ProcessRewardModel.load(folder / "prm"), tasks=tasks_of(plan))
     return found(run)
 
 
@@ -131,9 +131,9 @@ def common(plan: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
         "policy": folder / "start",
         "out": folder / name,
         "sandbox": "process",
-        "iterations": plan["iterations"],
-        "programs": plan["batch_size"],
-        "minibatch": plan["batch_size"] // 2,
+        "num_iterations": plan["iterations"],
+        "batch_size": plan["batch_size"],
+        "minibatch_size": plan["batch_size"] // 2,
         "max_tokens": plan["max_tokens"],
         "max_prompt_tokens": 64,
         "seed": plan["seed"],
