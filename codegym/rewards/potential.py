@@ -13,7 +13,8 @@ def potential(*, gamma: float = 1.0, initial_score: float = 0.0) -> Term:
     Formula: gamma Phi(s') - Phi(s) for each line. Phi is the score of the last scored line (lines of a prefix
     included), ``initial_score`` before there is one, and 0 after the end of the program, whatever its last line scored.
     With gamma = 1 an episode earns -Phi of its first state in total, whatever the policy writes. Time is counted in
-    ``Step``s, one for each line, so with gamma < 1 a neutral line earns (gamma - 1) Phi, as the theorem requires.
+    steps (``codegym.step``), one for each line, so with gamma < 1 a neutral line earns (gamma - 1) Phi, as the theorem
+    requires.
 
     Range: that of the scores. With gamma = 1 the total is -Phi of the first state.
 

@@ -1,6 +1,6 @@
 r"""The format of codegym: any task, exactly, as one JSON object a line.
 
-Every line has these fields (all but the first four may be missing, and then have the default of ``Task``):
+Every line has these fields (all but the first four may be missing, and then have the default of ``Task``)::
 
     codegym      version of the format, 1
     task_id      text
