@@ -1,34 +1,33 @@
-"""The examples of the README run as they stand, in an empty folder, and print what it says they print."""
+"""The README is short, its examples run as pasted, and its links lead to files of the checkout."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.examples import ROOT, Example, check_example, examples_of
 
-ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"```python\n(?P<code>.*?)```\n(?:\n```\n(?P<output>.*?)```)?", re.DOTALL)
-EXAMPLES = [(match["code"], match["output"]) for match in BLOCK.finditer((ROOT / "README.md").read_text())]
+README = ROOT / "README.md"
+EXAMPLES = examples_of(README)
 
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 3
 
 
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_example_runs_as_pasted(number: int, tmp_path: Path) -> None:
-    code, output = EXAMPLES[number]
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        timeout=120,
-    )
-    assert finished.returncode == 0, finished.stderr
-    if output is not None:
-        assert finished.stdout == output
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+def test_example_runs_as_pasted(example: Example, tmp_path: Path) -> None:
+    check_example(example, tmp_path)
+
+
+def test_readme_is_short() -> None:
+    lines = README.read_text("utf-8").splitlines()
+    assert len(lines) <= 220
+    assert max(len(line) for line in lines if not line.startswith("|")) <= 120
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_lead_to_files(file: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / file).read_text("utf-8"))
+    assert not [link for link in links if not (ROOT / link).exists()]
