@@ -15,7 +15,7 @@ class Panel:
     """One panel of the map: a few arms that answer one question."""
 
     title: str
-    """What the panel shows, as a short sentence."""
+    """Message of the panel, as a short sentence."""
     arms: tuple[str, ...]
     """Names of its arms."""
     with_labels: bool = False

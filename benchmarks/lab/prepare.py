@@ -43,7 +43,7 @@ VALUE_TRAINING = TrainConfig(
 
 
 class PolicySampler:
-    """Completes prefixes with a policy of ``agents``, whose tokens end where lines end.
+    """Completes prefixes with a policy of ``agents``; the end of a line is always the end of a token.
 
     Args:
         policy: Policy that writes the completions.

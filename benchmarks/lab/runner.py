@@ -176,7 +176,7 @@ def trial_order(trial: TuningTrial) -> tuple[float, float]:
 
 
 def import_results(results: Results, out: Path) -> None:
-    """Write earlier results to the places where runs write theirs, so that these are not run again.
+    """Write earlier results into the folders of their runs, so that these are not run again.
 
     Args:
         results: Results of the same design.

@@ -1,4 +1,4 @@
-"""The live boxes of this process as the host sees them: their processes, and what lies around because of them."""
+"""Inspect the live boxes of this process from the host: their processes, files, containers and control groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from codegym.sandbox.process import BOX
 
 @dataclass(frozen=True, slots=True)
 class LiveBox:
-    """A box: its first process, which is the server, and the forker that this one has started."""
+    """A box: its first process, which is the server, and the forker that the server has started."""
 
     server: psutil.Process
     forker: psutil.Process
@@ -26,18 +26,18 @@ class LiveBox:
 
     @property
     def permanent_processes(self) -> list[psutil.Process]:
-        """The processes that are there as long as the box."""
+        """Processes that live as long as the box."""
         return [self.server, self.forker]
 
     def programs(self) -> list[psutil.Process]:
-        """Processes of programs, zombies included; there are none while the box is idle."""
+        """Return the processes of programs, zombies included; an idle box has none."""
         with contextlib.suppress(psutil.NoSuchProcess):
             return [child for child in self.server.children(recursive=True) if child != self.forker]
         return []
 
 
 def containers() -> dict[str, int]:
-    """Containers of this process, with the number of their first process (0: it is not running)."""
+    """Return the containers of this process, each with the number of its first process, or 0 if it is not running."""
     with engine() as client:
         found = client.containers.list(all=True, filters={"label": f"{OWNER}={owner()}"}, ignore_removed=True)
         return {container.id: _pid(client, container.id) for container in found}
@@ -51,7 +51,11 @@ def _pid(client: object, identity: str) -> int:
 
 
 def live_boxes(backend: str) -> list[LiveBox]:
-    """Every box that is up."""
+    """Return every running box.
+
+    Args:
+        backend: Name of the back end.
+    """
     if backend == "docker":
         firsts: dict[int, str | None] = {pid: identity for identity, pid in containers().items() if pid}
     else:
@@ -66,7 +70,7 @@ def live_boxes(backend: str) -> list[LiveBox]:
 
 
 def _first_processes() -> Iterator[int]:
-    """Servers of process boxes: the first processes of their namespaces, or what was started where there are none."""
+    """Yield the server of each process box: the first process of its namespace, or the child if there are none."""
     for started in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess, OSError):
             if str(BOX) in started.cmdline() and (below := started.children()):
@@ -78,14 +82,20 @@ def _namespace(pid: int) -> str:
 
 
 def is_zombie(process: psutil.Process) -> bool:
-    """A process that has ended and that nobody has waited for."""
+    """Return whether ``process`` has ended without being waited for."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return False
 
 
 def all_boxes(backend: str, count: int, seconds: float = 30.0) -> list[LiveBox]:
-    """Every box, once there are ``count``: one may just be replaced. Fewer where they do not come in time."""
+    """Return every box as soon as ``count`` are running; one may be being replaced.
+
+    Args:
+        backend: Name of the back end.
+        count: Number of boxes to wait for.
+        seconds: Time limit; fewer boxes are returned after it.
+    """
     deadline = time.monotonic() + seconds
     while len(boxes := live_boxes(backend)) < count and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -93,7 +103,12 @@ def all_boxes(backend: str, count: int, seconds: float = 30.0) -> list[LiveBox]:
 
 
 def wait_until_idle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
-    """Give boxes time to clean up after the last answer; what is there after it stays there."""
+    """Wait until the boxes have cleaned up after the last program, at most for a time.
+
+    Args:
+        boxes: The boxes.
+        seconds: Time limit. Whatever is present after it will remain.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and (
         any(box.programs() or files_inside(box.server) for box in boxes) or stray_processes(boxes)
@@ -102,13 +117,13 @@ def wait_until_idle(boxes: list[LiveBox], seconds: float = 2.0) -> None:
 
 
 def stray_processes(boxes: list[LiveBox]) -> list[psutil.Process]:
-    """Processes below this one that the boxes do not need."""
+    """Return the descendants of this process that none of ``boxes`` needs."""
     needed = {pid for box in boxes for process in box.permanent_processes for pid in (process.pid, process.ppid())}
     return [process for process in psutil.Process().children(recursive=True) if process.pid not in needed]
 
 
 def files_inside(process: psutil.Process) -> int:
-    """Files and directories where programs can write, seen through the process's own root."""
+    """Return the number of entries in the writable folders of a box, seen through the root of ``process``."""
     found = 0
     for folder in ("tmp", "dev/shm", "dev/mqueue"):
         with contextlib.suppress(OSError):
@@ -117,7 +132,7 @@ def files_inside(process: psutil.Process) -> int:
 
 
 def control_groups() -> int:
-    """Control groups that this process has made."""
+    """Return the number of control groups that this process has made."""
     return sum(len([*Path(top).glob(f"codegym-{os.getpid()}-*")]) for top in _group_tops())
 
 
@@ -127,7 +142,7 @@ def _group_tops() -> list[str]:
 
 @contextlib.contextmanager
 def own_temp_folder() -> Iterator[Path]:
-    """A temporary folder of our own for everything that is made below, so that leftovers can be told from others'."""
+    """Use a temporary folder of our own for everything made inside, so that all of its files are leftovers of ours."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="codegym-benchmark-") as folder:
         os.chmod(folder, 0o755)
@@ -139,7 +154,12 @@ def own_temp_folder() -> Iterator[Path]:
 
 
 def leftovers(folder: Path, backend: str) -> dict[str, int]:
-    """What must be gone when a sandbox is closed: everything is 0 then."""
+    """Return counts that must all be 0 after a sandbox is closed.
+
+    Args:
+        folder: Temporary folder of the run.
+        backend: Name of the back end.
+    """
     children = psutil.Process().children(recursive=True)
     return {
         "processes": len(children),

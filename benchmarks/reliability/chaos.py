@@ -1,4 +1,4 @@
-"""Breaks boxes while they work: kills and stops their processes, removes their containers, restarts the engine."""
+"""Break boxes during their work: kill and stop processes, remove containers, restart the Docker engine."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PAUSE_SECONDS = (0.05, 0.5)
 
 
 class Chaos:
-    """A thread that does harm at random moments until it is told to end.
+    """A thread that breaks boxes at random moments until the context ends.
 
     Args:
-        backend: whose boxes.
-        seed: of the choices; the moments depend on the machine.
-        forever: processes to stop for good, which only a time limit can notice.
+        backend: Name of the back end whose boxes are broken.
+        seed: Seed of the choices; the moments depend on the machine.
+        forever: Number of processes to stop for good, which only a time limit can detect.
     """
 
     def __init__(self, backend: str, seed: int, forever: int) -> None:
@@ -94,7 +94,7 @@ def _kill(box: LiveBox) -> None:
 
 
 def restart_engine() -> str:
-    """Restart the engine that answers here, with the same arguments; says what was done, or why nothing was."""
+    """Restart the Docker engine that answers here, with the same arguments, and return a report in one sentence."""
     address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     try:
         process = psutil.Process(_listener(address))
@@ -116,7 +116,7 @@ def restart_engine() -> str:
 
 
 def _listener(address: str) -> int:
-    """Process that listens at a socket file."""
+    """Return the number of the process that listens at a socket file."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

@@ -1,9 +1,9 @@
-"""Many executions on one pool: what grows, and what is left over.
+"""Judge many programs on one pool, and report what grows and what is left over.
 
-    python -m benchmarks.reliability.endurance --programs 100000 --sandbox docker    # recycled as by default
+    python -m benchmarks.reliability.endurance --programs 100000 --sandbox docker    # default recycling
     python -m benchmarks.reliability.endurance --programs 100000 --sandbox docker --recycle-after 0
 
-Samples are taken while the boxes are idle. Exit status 1 where something grew, was left over or was judged wrong.
+Samples are taken while the boxes are idle. The exit status is 1 if something grew, was left over or was judged wrong.
 """
 
 from __future__ import annotations
@@ -39,64 +39,71 @@ from codegym.sandbox import Limits
 MIB = 1 << 20
 ALLOWED_GROWTH = 0.05
 SAMPLES = 100
-LOOKS = 5
+ATTEMPTS = 5
 NEVER = 1 << 60
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class EnduranceOptions:
+    """Options of an endurance run."""
 
     programs: int = 100_000
     sandbox: str = "docker"
     workers: int = 2
     recycle_after: int = 10_000
-    """Programs after which a box is replaced; 0 is never, so that each one does all of its share."""
+    """Programs after which a box is replaced; 0 never replaces a box."""
     out: Path | None = None
     """File for all samples as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was there at one moment, all boxes together or the largest of them."""
+    """State of the machine at one moment: sums over all boxes, or the largest value."""
 
     done: int
     seconds: float
     wrong: int
-    """Verdicts so far that were not the known one."""
+    """Verdicts so far that differ from the known one."""
     host_mb: float
     server_mb: float
-    """Resident memory of the server that has most."""
+    """Largest resident memory of a server, in MiB."""
     forker_mb: float
     host_descriptors: int
     box_descriptors: int
-    """Of the process that has most."""
+    """Largest number of open descriptors of a box process."""
     host_processes: int
-    """Below this process, without the boxes that it has to have."""
+    """Descendants of this process that no box needs."""
     box_processes: int
-    """Of programs, in the boxes."""
+    """Processes of programs in the boxes."""
     zombies: int
     files: int
-    """In the writable folders of the boxes."""
+    """Entries in the writable folders of the boxes."""
     host_files: int
-    """In the temporary folder on the host."""
+    """Entries in the temporary folder on the host."""
     boxes: int
 
 
-def take_sample(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
-    """Look at everything, again where a box was being replaced meanwhile.
+def take_sample(options: EnduranceOptions, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
+    """Return a sample; repeat it if a box was being replaced meanwhile.
+
+    Args:
+        options: Options of the run.
+        folder: Temporary folder of the run.
+        done: Programs judged so far.
+        seconds: Time since the start.
+        wrong: Wrong verdicts so far.
 
     Raises:
-        psutil.NoSuchProcess: boxes ended under each of the looks.
+        psutil.NoSuchProcess: Boxes ended during every attempt.
     """
-    for _ in range(LOOKS - 1):
+    for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(psutil.NoSuchProcess):
-            return _look(config, folder, done, seconds, wrong)
-    return _look(config, folder, done, seconds, wrong)
+            return _inspect(options, folder, done, seconds, wrong)
+    return _inspect(options, folder, done, seconds, wrong)
 
 
-def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
-    boxes = all_boxes(config.sandbox, config.workers)
+def _inspect(options: EnduranceOptions, folder: Path, done: int, seconds: float, wrong: int) -> Sample:
+    boxes = all_boxes(options.sandbox, options.workers)
     wait_until_idle(boxes)
     below = psutil.Process().children(recursive=True)
     inside = [process for box in boxes for process in box.programs()]
@@ -118,26 +125,32 @@ def _look(config: Config, folder: Path, done: int, seconds: float, wrong: int) -
     )
 
 
-def run(config: Config, folder: Path, console: Console) -> tuple[list[Sample], list[str]]:
-    """All samples and what was judged wrong."""
+def judge_all_programs(options: EnduranceOptions, folder: Path, console: Console) -> tuple[list[Sample], list[str]]:
+    """Judge all programs and return the samples and the wrong verdicts.
+
+    Args:
+        options: Options of the run.
+        folder: Temporary folder of the run.
+        console: Console for progress.
+    """
     samples, wrong = list[Sample](), list[str]()
-    programs = known_programs(config.programs)
-    batch = max(1, config.programs // SAMPLES)
-    with open_backend(config.sandbox, Limits(), config.workers, config.recycle_after or NEVER) as sandbox:
+    programs = known_programs(options.programs)
+    batch = max(1, options.programs // SAMPLES)
+    with open_backend(options.sandbox, Limits(), options.workers, options.recycle_after or NEVER) as sandbox:
         judge = Judge(sandbox, cache_size=0)
         started = time.monotonic()
-        for first in range(0, config.programs, batch):
-            some = [known for _, known in zip(range(min(batch, config.programs - first)), programs, strict=False)]
+        for first in range(0, options.programs, batch):
+            some = [known for _, known in zip(range(min(batch, options.programs - first)), programs, strict=False)]
             for known, verdict in zip(some, judge.judge_all([(k.task, k.completion) for k in some]), strict=True):
                 if verdict.status is not known.status:
                     wrong.append(f"{verdict.status} instead of {known.status}: {known.completion[-40:]!r}")
-            samples.append(take_sample(config, folder, first + len(some), time.monotonic() - started, len(wrong)))
+            samples.append(take_sample(options, folder, first + len(some), time.monotonic() - started, len(wrong)))
             if len(samples) % (SAMPLES // 10) == 0:
                 console.print(f"{samples[-1].done:,} programs, {samples[-1].seconds:.0f} s", highlight=False)
     return samples, wrong
 
 
-def show(samples: list[Sample], console: Console) -> None:
+def print_samples(samples: list[Sample], console: Console) -> None:
     table = Table(title="at each tenth, boxes idle")
     for name in Sample.__slots__:
         table.add_column(name.replace("_", " "), justify="right")
@@ -150,7 +163,13 @@ def show(samples: list[Sample], console: Console) -> None:
 
 
 def find_faults(samples: list[Sample], wrong: list[str], left: dict[str, int]) -> list[str]:
-    """Everything that must not be; an empty list is a pass."""
+    """Return a sentence for every fault; an empty list is a pass.
+
+    Args:
+        samples: Samples of the run.
+        wrong: Wrong verdicts.
+        left: Name -> number of things left over after closing.
+    """
     tenth = max(1, len(samples) // 10)
     first, later = samples[:tenth], samples[tenth:]
     faults = [f"{number} {name} left over after closing" for name, number in left.items() if number]
@@ -170,20 +189,25 @@ def find_faults(samples: list[Sample], wrong: list[str], left: dict[str, int]) -
 
 
 def growth(samples: list[Sample], name: str) -> float:
-    """Largest value after the first tenth against the largest in it."""
+    """Return the growth of the largest value after the first tenth over the largest in it, as a share.
+
+    Args:
+        samples: Samples of the run.
+        name: Field of the samples.
+    """
     tenth = max(1, len(samples) // 10)
     values = [getattr(sample, name) for sample in samples]
     return float(max(values[tenth:]) / max(values[:tenth]) - 1)
 
 
-def main(config: Config) -> int:
-    if config.programs < 2 * SAMPLES:
-        raise SystemExit(f"--programs must be at least {2 * SAMPLES}, got {config.programs}")
+def main(options: EnduranceOptions) -> int:
+    if options.programs < 2 * SAMPLES:
+        raise SystemExit(f"--programs must be at least {2 * SAMPLES}, got {options.programs}")
     console = Console(width=170)
     with own_temp_folder() as folder:
-        samples, wrong = run(config, folder, console)
-        left = leftovers(folder, config.sandbox)
-    show(samples, console)
+        samples, wrong = judge_all_programs(options, folder, console)
+        left = leftovers(folder, options.sandbox)
+    print_samples(samples, console)
     faults = find_faults(samples, wrong, left)
     rate = samples[-1].done / samples[-1].seconds
     grew = ", ".join(f"{name} {growth(samples, f'{name}_mb'):+.1%}" for name in ("server", "forker", "host"))
@@ -192,11 +216,11 @@ def main(config: Config) -> int:
     console.print(
         "\n".join(f"FAULT {fault}" for fault in faults) or "nothing grew, nothing is left over", highlight=False
     )
-    if config.out is not None:
+    if options.out is not None:
         data: dict[str, Any] = {"samples": [asdict(sample) for sample in samples], "left": left, "faults": faults}
-        config.out.write_text(json.dumps(data, indent=1) + "\n")
+        options.out.write_text(json.dumps(data, indent=1) + "\n")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Config, description=__doc__)))
+    sys.exit(main(tyro.cli(EnduranceOptions, description=__doc__)))

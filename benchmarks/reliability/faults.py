@@ -1,10 +1,10 @@
-"""Boxes are broken at random while programs with known verdicts are judged; then Ctrl-C in the middle of ``judge``.
+"""Break boxes at random while programs with known verdicts are judged; then interrupt ``codegym judge`` by Ctrl-C.
 
     python -m benchmarks.reliability.faults --programs 2000 --sandbox docker
     python -m benchmarks.reliability.faults --programs 2000 --sandbox docker --restart-engine   # stops all containers
 
-Every program must get its right verdict or a ``SandboxError``; none may be wrong or lost, nothing may be left behind.
-Exit status 1 where that does not hold.
+Every program must get its correct verdict or a ``SandboxError``; none may be wrong or lost, and nothing may be left
+over. Otherwise the exit status is 1.
 """
 
 from __future__ import annotations
@@ -35,49 +35,54 @@ from codegym.sandbox import Limits
 from codegym.sandbox.docker import OWNER, engine
 
 LIMITS = Limits(cpu_seconds=4, wall_seconds=5)
-"""A box counts as hung 15 s after the wall limit, so a short one keeps the run short."""
+"""Limits of each program; a box counts as hung 15 s after the wall limit, so a short limit keeps the run short."""
 LOST_SECONDS = 300.0
-"""A program without a verdict for so long, while no other one gets any, is lost."""
+"""Seconds without any verdict after which a program counts as lost."""
 FOLDER = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class FaultsOptions:
+    """Options of a run with faults."""
 
     programs: int = 2000
     sandbox: str = "docker"
     workers: int = 2
     restart_engine: bool = False
-    """Restart the Docker engine once, half way; it ends the containers of everybody on this machine."""
+    """Restart the Docker engine once, half way; this ends all containers of this machine."""
     stopped_for_good: int = 1
     """Processes of boxes that are stopped and never continued; each costs 20 s."""
     interrupt: bool = True
-    """Also end ``codegym judge`` by Ctrl-C and run it again."""
+    """Also interrupt ``codegym judge`` by Ctrl-C and run it again."""
     seed: int = 0
 
 
-def judge_under_fire(config: Config, console: Console) -> Counter[str]:
-    """How many programs came to what."""
+def judge_under_fire(options: FaultsOptions, console: Console) -> Counter[str]:
+    """Judge programs while boxes are broken, and return the number of programs with each outcome.
+
+    Args:
+        options: Options of the run.
+        console: Console for messages.
+    """
     found: Counter[str] = Counter()
     with own_temp_folder() as folder:
-        with open_backend(config.sandbox, LIMITS, config.workers, recycle_after=500) as sandbox:
+        with open_backend(options.sandbox, LIMITS, options.workers, recycle_after=500) as sandbox:
             judge = Judge(sandbox, LIMITS, cache_size=0)
-            with Chaos(config.sandbox, config.seed, config.stopped_for_good) as chaos:
-                programs = [*known_programs(config.programs, config.seed)]
+            with Chaos(options.sandbox, options.seed, options.stopped_for_good) as chaos:
+                programs = [*known_programs(options.programs, options.seed)]
                 futures = [judge.submit(known.task, known.completion) for known in programs]
                 restarted = False
                 for number, (known, future) in enumerate(zip(programs, futures, strict=True)):
-                    found[_what_came(known, future, console)] += 1
-                    if config.restart_engine and not restarted and number >= config.programs // 2:
+                    found[_outcome(known, future, console)] += 1
+                    if options.restart_engine and not restarted and number >= options.programs // 2:
                         console.print(f"engine: {restart_engine()}", highlight=False)
                         restarted = True
-        left = leftovers(folder, config.sandbox)
+        left = leftovers(folder, options.sandbox)
     console.print("harm done: " + ", ".join(f"{what} {count}" for what, count in chaos.done.items()), highlight=False)
     return found + Counter({f"left over: {name}": count for name, count in left.items()})
 
 
-def _what_came(known: KnownProgram, future: Future[Verdict], console: Console) -> str:
+def _outcome(known: KnownProgram, future: Future[Verdict], console: Console) -> str:
     try:
         verdict = future.result(LOST_SECONDS)
     except TimeoutError:
@@ -91,8 +96,13 @@ def _what_came(known: KnownProgram, future: Future[Verdict], console: Console) -
     return "WRONG"
 
 
-def interrupt_judge(config: Config, folder: Path) -> dict[str, bool]:
-    """End ``codegym judge`` by Ctrl-C, look around, run it again; says what held."""
+def interrupt_judge(options: FaultsOptions, folder: Path) -> dict[str, bool]:
+    """Interrupt ``codegym judge`` by Ctrl-C, run it again, and return whether each requirement holds.
+
+    Args:
+        options: Options of the run.
+        folder: Temporary folder.
+    """
     rows = read_rows(find_rows(HUMANEVAL))
     samples, out = folder / "samples.jsonl", folder / "verdicts.jsonl"
     with samples.open("w") as file:
@@ -101,7 +111,7 @@ def interrupt_judge(config: Config, folder: Path) -> dict[str, bool]:
             completion = f"{row['canonical_solution']}\n# {number}\n" if number % 3 else "    return None\n"
             print(json.dumps({"task_id": row["task_id"], "completion": completion}), file=file)
     command = [sys.executable, "-m", "codegym.cli", "judge", str(samples), "--tasks", "humaneval"]
-    command += ["--path", str(find_rows(HUMANEVAL)), "--sandbox", config.sandbox, "--out", str(out), "--workers", "2"]
+    command += ["--path", str(find_rows(HUMANEVAL)), "--sandbox", options.sandbox, "--out", str(out), "--workers", "2"]
     first = _interrupt_in_the_middle(command, folder, out)
     before = [line for line in _lines(out) if line.endswith(b"\n")]
     second = subprocess.run(command, cwd=FOLDER, env=_environment(folder), capture_output=True, text=True, check=False)
@@ -111,7 +121,7 @@ def interrupt_judge(config: Config, folder: Path) -> dict[str, bool]:
         "it was in the middle when it was interrupted": 0 < len(before) < 4 * len(rows),
         "it ended by itself": first.returncode is not None,
         f"its exit status is 130 (it is {first.returncode})": first.returncode == 130,
-        "no container is left": config.sandbox != "docker" or not _containers_of(first.pid),
+        "no container is left": options.sandbox != "docker" or not _containers_of(first.pid),
         "no other file is left": {path.name for path in folder.iterdir()} <= {samples.name, out.name, "out.txt"},
         f"the second run ended well ({second.returncode} {second.stderr[-300:].strip()})": second.returncode == 0,
         "the rows of the first run stand": after[: len(before)] == before,
@@ -145,18 +155,18 @@ def _containers_of(pid: int) -> list[str]:
     return [label for label in labels if label.split("/")[1:2] == [str(pid)]]
 
 
-def main(config: Config) -> int:
+def main(options: FaultsOptions) -> int:
     console = Console(width=140)
-    table = Table("what came", "number", title=f"{config.programs:,} programs, boxes broken all the while")
-    found = judge_under_fire(config, console)
+    table = Table("outcome", "programs", title=f"{options.programs:,} programs, boxes broken all the while")
+    found = judge_under_fire(options, console)
     for what, count in found.items():
         table.add_row(what, f"{count:,}")
     console.print(table)
-    good = found["right"] + found["infrastructure failure"] == config.programs
+    good = found["right"] + found["infrastructure failure"] == options.programs
     good &= not any(count for what, count in found.items() if what.startswith("left over"))
-    if config.interrupt:
+    if options.interrupt:
         with own_temp_folder() as folder:
-            held = interrupt_judge(config, folder)
+            held = interrupt_judge(options, folder)
         for what, holds in held.items():
             console.print(f"{'holds ' if holds else 'FAULT '} Ctrl-C: {what}", highlight=False)
         good &= all(held.values())
@@ -165,4 +175,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Config, description=__doc__)))
+    sys.exit(main(tyro.cli(FaultsOptions, description=__doc__)))

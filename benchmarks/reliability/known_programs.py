@@ -1,4 +1,4 @@
-"""Small tasks and programs with known verdicts, in the shares in which a learning policy might write them."""
+"""Small tasks and programs with known verdicts, in the proportions that a learning policy might produce."""
 
 from __future__ import annotations
 
@@ -71,7 +71,12 @@ class KnownProgram:
 
 
 def known_programs(count: int, seed: int = 0) -> Iterator[KnownProgram]:
-    """``count`` different programs."""
+    """Yield ``count`` different programs.
+
+    Args:
+        count: Number of programs.
+        seed: Seed of the choice.
+    """
     generator = random.Random(seed)
     weights = [weight for weight, *_ in _KINDS]
     for number, (_, task, completion, status) in enumerate(generator.choices(_KINDS, weights, k=count)):
@@ -79,6 +84,13 @@ def known_programs(count: int, seed: int = 0) -> Iterator[KnownProgram]:
 
 
 def open_backend(backend: str, limits: Limits, workers: int, recycle_after: int) -> Pool:
-    """Open a pool whose boxes are replaced after ``recycle_after`` programs."""
+    """Open a pool whose boxes are replaced after ``recycle_after`` programs.
+
+    Args:
+        backend: Name of the back end.
+        limits: Limits of each program process.
+        workers: Programs that run at the same time.
+        recycle_after: Programs after which a box is replaced.
+    """
     make_pool = cast("Callable[..., Pool]", BACKENDS.get_plugin(backend))
     return make_pool(limits, workers, recycle_after=recycle_after)

@@ -1,12 +1,12 @@
-"""Does judging overlap with generation? Wall time of an environment beside generating alone and judging alone.
+"""Does judging overlap with generation? Wall time of an environment over generating alone and judging alone.
 
     python -m benchmarks.speed.overlap --sandbox docker
 
-The policy is a clock: a vector step takes as long as makes generating all programs as slow as judging all of them. That
-is the hardest case, since neither can hide behind the other. It writes gold programs, each with a comment of its own,
-so that no verdict comes from the judge's memory; they are of many lengths, so that they end at different steps.
+The policy is a clock: the duration of a vector step is set so that generating all programs takes as long as judging
+them. That is the hardest case, since neither can hide behind the other. The programs are gold solutions with different
+comments, so that no verdict comes from the judge's cache; their lengths differ, so that they end at different steps.
 
-A judge that keeps every core busy has nothing to overlap with: leave it one core less than there are.
+A judge that keeps every core busy has nothing to overlap with: leave one core free.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from codegym.sandbox import open_sandbox
 from codegym.tasks.procedural import Arithmetic
 
 END = 256
-"""The end-of-sequence token of the byte tokenizer."""
+"""End-of-sequence token of the byte tokenizer."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class OverlapOptions:
+    """Options of an overlap measurement."""
 
     sandbox: str = "docker"
     workers: int = max(1, (os.cpu_count() or 2) - 1)
@@ -56,16 +56,20 @@ class Round:
     judging: float
     generating: float
     in_turn: float
-    """The environment waits for every verdict."""
+    """Wall seconds if the environment waits for every verdict."""
     overlapped: float
 
     def excess(self, seconds: float) -> float:
-        """How much longer than the slower of judging and generating alone, as a share of it."""
+        """Return the extra time over the slower of judging and generating alone, as a share of it.
+
+        Args:
+            seconds: Wall seconds to compare.
+        """
         return seconds / max(self.judging, self.generating) - 1
 
 
-class Writer:
-    """Writes programs that no one has written before."""
+class ProgramWriter:
+    """Writes programs that have never been written before."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
@@ -73,29 +77,45 @@ class Writer:
         self.family = Arithmetic()
 
     def program(self, task: Task) -> str:
-        """A program that passes."""
+        """Return a program that passes."""
         return f"{task.solution}# {next(self._numbers)} {'.' * int(self._lengths.integers(60))}\n"
 
     def tokens(self, task_id: str) -> Iterator[int]:
-        """The same, token by token; goes on with the last one."""
+        """Yield programs token by token."""
         yield from self.program(self.family.by_id(task_id)).encode()
         yield from itertools.repeat(END)
 
 
-def judge_alone(judge: Judge, writer: Writer, config: Config) -> float:
-    """Seconds to judge as many programs as an environment would."""
+def judge_alone(judge: Judge, writer: ProgramWriter, options: OverlapOptions) -> float:
+    """Return the seconds that judging as many programs as an environment takes.
+
+    Args:
+        judge: The judge.
+        writer: Source of programs.
+        options: Options of the measurement.
+    """
     rng = np.random.default_rng(0)
-    tasks = [writer.family.draw(rng) for _ in range(config.programs)]
+    tasks = [writer.family.draw(rng) for _ in range(options.programs)]
     pairs = [(task, writer.program(task)) for task in tasks]
     start = time.perf_counter()
     assert all(verdict.passed for verdict in judge.judge_all(pairs))
     return time.perf_counter() - start
 
 
-def generate(judge: Any, writer: Writer, config: Config, step_seconds: float, overlap: bool) -> tuple[float, int]:
-    """Seconds until so many programs have ended, and the number of vector steps."""
+def generate(
+    judge: Any, writer: ProgramWriter, options: OverlapOptions, step_seconds: float, overlap: bool
+) -> tuple[float, int]:
+    """Return the seconds until all programs have ended, and the number of vector steps.
+
+    Args:
+        judge: The judge.
+        writer: Source of programs.
+        options: Options of the measurement.
+        step_seconds: Duration of a vector step of the policy.
+        overlap: Whether verdicts arrive during later steps.
+    """
     envs = gym.make_vec(
-        "codegym/Token-v0", config.slots, sandbox=judge, max_tokens=256, max_prompt_tokens=8, overlap=overlap
+        "codegym/Token-v0", options.slots, sandbox=judge, max_tokens=256, max_prompt_tokens=8, overlap=overlap
     )
     _, infos = envs.reset(seed=0)
     texts = [writer.tokens(task_id) for task_id in infos["task_id"]]
@@ -104,33 +124,46 @@ def generate(judge: Any, writer: Writer, config: Config, step_seconds: float, ov
     for step in itertools.count(1):
         time.sleep(max(0.0, start + step * step_seconds - time.perf_counter()))
         _, _, terminated, _, infos = envs.step(actions)
-        waiting = infos.get("_waiting", np.zeros(config.slots, np.bool_))
+        waiting = infos.get("_waiting", np.zeros(options.slots, np.bool_))
         for slot in np.flatnonzero(~waiting):
             if terminated[slot]:
                 texts[slot] = writer.tokens(infos["task_id"][slot])
             actions[slot] = next(texts[slot])
         ended += int(terminated.sum())
-        if ended >= config.programs:
+        if ended >= options.programs:
             envs.close()
             return time.perf_counter() - start, step
     raise AssertionError
 
 
-def measure(judge: Judge, config: Config) -> Round:
-    """One round, with the clock of the policy set by how long judging takes."""
-    writer = Writer()
-    judging = judge_alone(judge, writer, config)
-    _, num_steps = generate("fake", writer, config, 0.0, False)
+def measure_round(judge: Judge, options: OverlapOptions) -> Round:
+    """Measure one round; judging alone sets the clock of the policy.
+
+    Args:
+        judge: The judge.
+        options: Options of the measurement.
+    """
+    writer = ProgramWriter()
+    judging = judge_alone(judge, writer, options)
+    _, num_steps = generate("fake", writer, options, 0.0, False)
     step_seconds = judging / num_steps
-    generating, _ = generate("fake", writer, config, step_seconds, False)
-    in_turn, _ = generate(judge, writer, config, step_seconds, False)
-    overlapped, _ = generate(judge, writer, config, step_seconds, True)
+    generating, _ = generate("fake", writer, options, step_seconds, False)
+    in_turn, _ = generate(judge, writer, options, step_seconds, False)
+    overlapped, _ = generate(judge, writer, options, step_seconds, True)
     return Round(judging, generating, in_turn, overlapped)
 
 
-def report(rounds: list[Round], config: Config, console: Console) -> None:
-    """A table of medians."""
-    table = Table(title=f"{config.programs} programs, {config.slots} slots, {config.sandbox}, {config.workers} workers")
+def print_rounds(rounds: list[Round], options: OverlapOptions, console: Console) -> None:
+    """Print a table of medians.
+
+    Args:
+        rounds: Measured rounds.
+        options: Options of the measurement.
+        console: Console for the table.
+    """
+    table = Table(
+        title=f"{options.programs} programs, {options.slots} slots, {options.sandbox}, {options.workers} workers"
+    )
     for column in ("", "seconds", "over the slower one alone"):
         table.add_column(column, justify="left" if not column else "right")
     for name in ("judging", "generating", "in_turn", "overlapped"):
@@ -140,16 +173,16 @@ def report(rounds: list[Round], config: Config, console: Console) -> None:
     console.print(table)
 
 
-def main(config: Config) -> None:
-    """Measure, print, write."""
-    with open_sandbox(config.sandbox, num_workers=config.workers) as sandbox:
+def main(options: OverlapOptions) -> None:
+    """Measure, print, and write the results."""
+    with open_sandbox(options.sandbox, num_workers=options.workers) as sandbox:
         judge = Judge(sandbox)
-        judge_alone(judge, Writer(), Config(programs=200))  # boxes are warm afterwards
-        rounds = [measure(Judge(sandbox, cache_size=0), config) for _ in range(config.rounds)]
-    report(rounds, config, Console())
-    if config.out is not None:
-        config.out.write_text(json.dumps([asdict(each) for each in rounds], indent=1) + "\n", encoding="utf-8")
+        judge_alone(judge, ProgramWriter(), OverlapOptions(programs=200))  # boxes are warm afterwards
+        rounds = [measure_round(Judge(sandbox, cache_size=0), options) for _ in range(options.rounds)]
+    print_rounds(rounds, options, Console())
+    if options.out is not None:
+        options.out.write_text(json.dumps([asdict(each) for each in rounds], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    main(tyro.cli(OverlapOptions, description=__doc__))

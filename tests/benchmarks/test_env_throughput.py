@@ -16,11 +16,11 @@ pytest.importorskip("transformers")
 
 from benchmarks.speed.env_throughput import __main__ as benchmark
 from benchmarks.speed.env_throughput import by_rl4lms
-from benchmarks.speed.env_throughput.actions import PROGRAMS, Writer, tokens_per_line, train
+from benchmarks.speed.env_throughput.actions import PROGRAMS, ActionWriter, tokens_per_line, train
 from benchmarks.speed.env_throughput.memory import measure_memory
 from benchmarks.speed.env_throughput.results import find_goals
 from benchmarks.speed.env_throughput.runners import open_codegym, open_run, tokenizer
-from benchmarks.speed.env_throughput.settings import LONG, MANY, RIVAL_SLOTS, SHORT, Setting, all_settings
+from benchmarks.speed.env_throughput.settings import LONG, MANY, RIVAL_SLOTS, SHORT, EnvRow, all_rows
 
 BYTES = tokenizer("bytes")
 EOS = BYTES.eos_token_id
@@ -33,7 +33,7 @@ def programs(rows):
 
 
 def test_every_program_is_program_text_of_the_length_and_unlike_all_others():
-    written = programs(Writer(BYTES, slots=80, length=200).rows(2000))
+    written = programs(ActionWriter(BYTES, slots=80, length=200).rows(2000))
     assert {len(program) for slot in written for program in slot} == {199}
     flat = [program for slot in written for program in slot]
     assert len(set(flat)) == len(flat) >= 80 * 8
@@ -41,18 +41,18 @@ def test_every_program_is_program_text_of_the_length_and_unlike_all_others():
 
 
 def test_parts_of_a_run_continue_one_another():
-    whole, parts = Writer(BYTES, 3, 70), Writer(BYTES, 3, 70)
+    whole, parts = ActionWriter(BYTES, 3, 70), ActionWriter(BYTES, 3, 70)
     assert (np.concatenate([parts.rows(50), parts.rows(1), parts.rows(99)]) == whole.rows(150)).all()
 
 
 @pytest.mark.parametrize(("in_phase", "most"), [(False, 1), (True, 16)])
 def test_slots_end_in_different_steps_unless_in_phase(in_phase, most):
-    ends = (Writer(BYTES, 16, 64, in_phase).rows(640) == EOS).sum(axis=1)
+    ends = (ActionWriter(BYTES, 16, 64, in_phase).rows(640) == EOS).sum(axis=1)
     assert (ends.max(), ends.sum()) == (most, 160)
 
 
 def test_four_lines_of_five_are_new():
-    rows = Writer(BYTES, 16, 512, new_lines=True).rows(5120)
+    rows = ActionWriter(BYTES, 16, 512, new_lines=True).rows(5120)
     lines = [line for slot in programs(rows) for program in slot for line in program.splitlines()]
     assert len(set(lines)) > 0.75 * len(lines)
 
@@ -65,11 +65,11 @@ def test_the_bpe_writes_the_same_text_in_fewer_tokens():
 
 def test_a_program_shorter_than_its_first_line_is_refused():
     with pytest.raises(ValueError, match="at least 64"):
-        Writer(BYTES, 1, 20)
+        ActionWriter(BYTES, 1, 20)
 
 
-SINGLE, VECTOR = Setting(), Setting(slots=MANY)
-RIVAL = Setting("RL4LMs", slots=RIVAL_SLOTS)
+SINGLE, VECTOR = EnvRow(), EnvRow(slots=MANY)
+RIVAL = EnvRow("RL4LMs", slots=RIVAL_SLOTS)
 
 
 def goals(rates, memory=None):
@@ -91,7 +91,7 @@ def test_the_copy_is_taken_off_the_cost_of_a_token():
     # 10 + 1 microseconds at 64, 11 + 5 at 4096: 1.1 without the copies
     rows = {SHORT: (11, 1), LONG: (16, 5)}
     rates = {replace(SINGLE, length=length): [1e6 / whole] for length, (whole, _) in rows.items()}
-    rates |= {Setting("copy", length=length): [1e6 / copy] for length, (_, copy) in rows.items()}
+    rates |= {EnvRow("copy", length=length): [1e6 / copy] for length, (_, copy) in rows.items()}
     ((text, (figure, _)),) = [item for item in goals(rates).items() if "costs" in item[0]]
     assert "single" in text
     assert figure == "1.10 (1.10..1.10)"
@@ -103,9 +103,9 @@ def test_memory_is_linear_where_a_further_slot_takes_as_much_among_many():
 
 
 SMALL = [
-    *(replace(setting, slots=min(setting.slots, 4), length=64) for setting in all_settings() if setting.length == 512),
-    Setting("CartPole"),
-    Setting("CartPole", slots=4),
+    *(replace(setting, slots=min(setting.slots, 4), length=64) for setting in all_rows() if setting.length == 512),
+    EnvRow("CartPole"),
+    EnvRow("CartPole", slots=4),
 ]
 
 
@@ -117,8 +117,8 @@ def test_every_kind_of_row_runs_and_goes_on(setting):
 
 
 def test_programs_end_where_the_writer_ends_them():
-    setting = Setting(slots=4, length=64)
-    env, rows = open_codegym(setting), Writer(BYTES, 4, 64).rows(200)
+    setting = EnvRow(slots=4, length=64)
+    env, rows = open_codegym(setting), ActionWriter(BYTES, 4, 64).rows(200)
     env.reset(seed=0)
     for row in rows:
         _, _, terminated, truncated, _ = env.step(row)
@@ -186,7 +186,7 @@ def test_the_rival_is_loaded_among_stand_ins_that_nobody_else_sees(clone):
     assert len(by_rl4lms.revision(clone)) == 12
     with ExitStack() as stack:
         for slots in (0, 3):  # the stand-in of the environment notices a step past the end
-            run = open_run(Setting("RL4LMs", slots=slots, length=64), module, stack)
+            run = open_run(EnvRow("RL4LMs", slots=slots, length=64), module, stack)
             assert run(200) > 0
 
 
@@ -196,13 +196,13 @@ def test_a_folder_that_is_no_clone_is_told(tmp_path):
 
 
 def test_without_the_repository_its_rows_are_left_out_and_that_is_said():
-    settings, missing = benchmark.choose(benchmark.Config())
+    settings, missing = benchmark.choose_rows(benchmark.ThroughputOptions())
     assert not [setting for setting in settings if setting.env.startswith("RL4LMs")]
-    assert missing[0].startswith("RL4LMs: its repository is not at hand")
+    assert missing[0].startswith("RL4LMs: no clone of its repository is named")
 
 
 def test_a_quick_run_writes_rows_and_goals(tmp_path, capsys):
-    benchmark.main(benchmark.Config(quick=True, only="slots, length 512, bytes", out=tmp_path / "out.json"))
+    benchmark.main(benchmark.ThroughputOptions(quick=True, only="slots, length 512, bytes", out=tmp_path / "out.json"))
     written = json.loads((tmp_path / "out.json").read_text())
     assert {row["length"] for row in written["rows"]} == {512}
     assert all(rate > 0 for row in written["rows"] for rate in row["steps_per_second"])

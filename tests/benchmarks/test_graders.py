@@ -9,7 +9,7 @@ import pytest
 from helpers.corpus import ARGUMENTS, TASKS, mix
 
 from benchmarks.reliability.graders.forms import for_evalplus, for_human_eval
-from benchmarks.reliability.graders.tables import count, table
+from benchmarks.reliability.graders.tables import corpus_table, count
 
 
 @pytest.mark.parametrize("kind", ["assert", "humaneval", "call", "solution", "loop", "unittest", "rect"])
@@ -54,6 +54,6 @@ def test_a_program_counts_once_however_many_forms_it_has():
 
 
 def test_the_table_is_markdown():
-    assert table("exploits", "cheats", {"ours": ANSWERS}) == [
+    assert corpus_table("exploits", "cheats", {"ours": ANSWERS}) == [
         "| cheats | ours |", "|---|---:|", "| exits | 1 of 2 |", "| all | 1 of 2 |",
     ]  # fmt: skip

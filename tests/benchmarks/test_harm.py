@@ -53,9 +53,9 @@ def test_the_mixture_holds_every_kind_of_program_once_each():
 
 @linux
 def test_a_short_run_on_the_process_back_end_leaves_nothing_over():
-    config = endurance.Config(programs=200, sandbox="process", recycle_after=60)
+    config = endurance.EnduranceOptions(programs=200, sandbox="process", recycle_after=60)
     with own_temp_folder() as folder:
-        found, wrong = endurance.run(config, folder, Console(quiet=True))
+        found, wrong = endurance.judge_all_programs(config, folder, Console(quiet=True))
         left = leftovers(folder, "process")
     assert wrong == []
     assert not any(left.values())
@@ -64,7 +64,7 @@ def test_a_short_run_on_the_process_back_end_leaves_nothing_over():
 
 @linux
 def test_programs_get_their_verdicts_while_boxes_are_broken():
-    config = faults.Config(programs=300, sandbox="process", stopped_for_good=0)
+    config = faults.FaultsOptions(programs=300, sandbox="process", stopped_for_good=0)
     found = faults.judge_under_fire(config, Console(quiet=True))
     assert found["right"] + found["infrastructure failure"] == 300
     assert not any(count for what, count in found.items() if what.startswith("left over"))

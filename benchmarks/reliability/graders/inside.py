@@ -1,7 +1,7 @@
-"""Runs in a throw-away container: one program, graded by a grader that does not protect itself.
+"""Grade one program inside a throw-away container, with a grader that does not protect itself.
 
-The order comes on standard input, so that no file and no environment shows the tests to the program. The answer is
-one line with the order's nonce, so that the program cannot print it.
+The order arrives on standard input, so that no file and no environment variable shows the tests to the program. The
+answer is one line with the order's nonce, so that the program cannot print it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Other graders, each program in a throw-away container: they run it without any protection of their own."""
+"""Other graders, which have no protection of their own: each program runs in a throw-away container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.reliability.graders.inside import SITE
 from codegym.sandbox.image import LABEL, ensure_image
 
 SECONDS = 90
-"""For one program with everything around it; the graders' own limits are some seconds."""
+"""Seconds for one program with its container; the graders' own limits are a few seconds."""
 INSIDE = "/inside.py"
 LIMITS: dict[str, Any] = {
     "network_mode": "none",
@@ -49,7 +49,15 @@ def _site() -> str:
 def grade(
     client: docker.DockerClient, grader: str, problem: Problem, program: str, before: tuple[str, ...] = ()
 ) -> str:
-    """What the grader says: "passed", "failed" or "no verdict" (it died or hung)."""
+    """Return the grader's answer: "passed", "failed" or "no verdict" (it died or hung).
+
+    Args:
+        client: Docker client.
+        grader: Name of the grader.
+        problem: Task in the form of the grader.
+        program: Program to grade.
+        before: Programs to grade first in the same container.
+    """
     nonce = secrets.token_hex(16)
     order = {"grader": grader, "nonce": nonce, "problem": problem, "before": before, "program": program}
     text = json.dumps(order) + "\n"
@@ -71,7 +79,7 @@ def grade(
 
 
 def _run(container: docker.models.containers.Container, order: bytes) -> bytes:
-    """Start it, hand the order in, wait for the end or the time limit; gives the end of what it printed."""
+    """Start the container, send the order, wait for the end or the time limit, and return the end of its output."""
     stream = container.attach_socket(params={"stdin": 1, "stream": 1})
     with contextlib.closing(stream):
         container.start()

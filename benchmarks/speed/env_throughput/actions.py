@@ -1,4 +1,4 @@
-"""What the policies of this benchmark write: real program text as ids, no two programs alike.
+"""Actions of this benchmark: real program text as token ids, no two programs alike.
 
 A policy would cost more than the environment, so its choices are made before the clock starts.
 """
@@ -20,11 +20,11 @@ Actions = npt.NDArray[np.int64]
 
 EOS = "<eos>"
 SIZES: dict[Vocabulary, int] = {"bytes": 257, "bpe": 512}
-"""The larger one is so small that a token holds about 3.3 bytes, as in code models, which are trained on more text."""
+"""Vocabulary sizes; the larger is chosen so that a token holds about 3.3 bytes, as in code models."""
 SHORTEST = 64
 MARK = "9"
-"""Stands in the text below nowhere else, so that it is a token of its own: replaced by the digits of a number that
-makes a program (or each of its lines) unlike all others, so that no judge can answer from memory."""
+"""Mark in the program text that occurs nowhere else, so that it is a token of its own. It is replaced by the digits of
+a number that makes a program (or each of its lines) unique, so that no judge can answer from its cache."""
 _NAME = re.compile(rf"\b(?!(?:{'|'.join(keyword.kwlist)})\b)[a-z_]{{4,}}\b")
 
 PROGRAMS = '''\
@@ -106,16 +106,16 @@ for name in sorted(best):
 '''
 
 
-class Writer:
-    """Endless actions of all slots: each writes program after program of exactly ``length`` tokens, the end included.
+class ActionWriter:
+    """Endless actions of all slots: each slot writes programs of exactly ``length`` tokens, the end token included.
 
     Args:
-        tokenizer: has ``encode`` and ``eos_token_id``; a 9 is a token of its own.
-        slots: how many write side by side.
-        length: tokens of every program; at least ``SHORTEST``.
-        in_phase: all programs end in the same step; otherwise the slots begin at even distances within a program, so
-            that as many end in one step as in another.
-        new_lines: four lines of five stand there once only, so that little helps that is remembered about lines.
+        tokenizer: Tokenizer with ``encode`` and ``eos_token_id``, in which a 9 is a token of its own.
+        slots: Number of slots that write side by side.
+        length: Tokens of every program; at least ``SHORTEST``.
+        in_phase: Whether all programs end in the same step. Otherwise slots start at even distances within a program,
+            so that about the same number ends in every step.
+        new_lines: Whether four lines of five occur only once, so that caches of lines help little.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Writer:
         self._done = 0
 
     def rows(self, count: int) -> Actions:
-        """The next ``count`` steps, ``[count, slots]``."""
+        """Return the next ``count`` steps, ``[count, slots]``."""
         slots, length = self._programs.shape
         time = self._done + np.arange(count)[:, None] + self._phase  # [count, slots]
         rows = self._programs[self._slots, time % length]
@@ -152,19 +152,24 @@ class Writer:
 
 
 def tokens_per_line(tokenizer: Any, new_lines: bool = False) -> float:
-    """Of the programs here."""
+    """Return the mean number of tokens in a line of the programs.
+
+    Args:
+        tokenizer: The tokenizer.
+        new_lines: Whether lines are numbered.
+    """
     text = marked(PROGRAMS) if new_lines else PROGRAMS
     return len(tokenizer.encode(text)) / text.count("\n")
 
 
 def marked(text: str) -> str:
-    """The text with the first longer name of every line replaced by one that will be numbered."""
+    """Return ``text`` with the first longer name of every line replaced by one that will be numbered."""
     return "".join(_NAME.sub("x" + MARK * 4, line, count=1) for line in text.splitlines(keepends=True))
 
 
 @cache
 def train(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
-    """A byte-level BPE of the usual kind; with "bytes" it merges nothing."""
+    """Return a usual byte-level BPE; for the ``vocabulary`` "bytes" it merges nothing."""
     fast = Tokenizer(models.BPE())
     fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     fast.decoder = decoders.ByteLevel()

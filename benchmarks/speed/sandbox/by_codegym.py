@@ -1,4 +1,4 @@
-"""Contenders: our own judge on both back ends, with its cache turned off."""
+"""Contenders: our own judge on both back ends, without its cache."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _judge(sandbox: Pool) -> Iterator[Submit]:
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
-    """What the harness waits for."""
+    """Pending verdict, as the harness waits for it."""
 
     verdict: Future[Verdict]
 

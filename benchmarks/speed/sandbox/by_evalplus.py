@@ -1,7 +1,7 @@
 """Contender: evalplus's ``untrusted_check`` in a pool of processes, as its ``evaluate`` uses it with ``base_only``.
 
-It takes inputs and expected values in the place of tests. Those are recorded: the gold solution is run under the
-tests of its row once, when the pool starts, and each call of it gives one pair.
+It takes inputs and expected values instead of tests. They are recorded: the gold solution runs under the tests of its
+row once, when the pool starts, and each of its calls gives one pair.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATOL = 1e-4  # what HumanEval itself asks of its floats
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """What evalplus wants to know of a task."""
+    """Task in the form of evalplus."""
 
     inputs: list[tuple[object, ...]] = field(default_factory=list)
     expected: list[object] = field(default_factory=list)
@@ -44,7 +44,11 @@ def evalplus(workers: int) -> Iterator[Callable[[Program], Future[bool]]]:
 
 
 def record(program: Program) -> Tests:
-    """Run a gold program under its tests and note every call from outside."""
+    """Run a gold program under its tests and return every call from outside.
+
+    Args:
+        program: Gold program with its tests.
+    """
     tests, space = Tests(), dict[str, object]()
     exec(program.row["prompt"] + program.completion, space)
     function = space[program.row["entry_point"]]

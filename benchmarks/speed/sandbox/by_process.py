@@ -1,4 +1,4 @@
-"""Contenders: a fresh interpreter for each program, on the host and in a live container."""
+"""Contenders: a new interpreter for each program, on the host and in a running container."""
 
 from __future__ import annotations
 

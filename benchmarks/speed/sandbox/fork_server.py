@@ -1,7 +1,7 @@
-"""The practical limit: a warm interpreter that forks for each program, with no isolation and no limits at all.
+"""Upper bound: a warm interpreter that forks for each program, without isolation and without limits.
 
-``python -I -S fork_server.py server|child MODULE...``, where the first word says who compiles the program. Standard
-input is a socket: programs come as length and source, and a byte goes back for each.
+``python -I -S fork_server.py server|child MODULE...``, with the process that compiles the program first. Standard input
+is a socket: programs arrive as length and source, and a byte is returned for each.
 """
 
 from __future__ import annotations

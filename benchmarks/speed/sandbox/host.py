@@ -1,4 +1,4 @@
-"""One contender in a process of its own: orders come in as lines of JSON, measurements go out the same way."""
+"""Run one contender in a process of its own: orders arrive as lines of JSON, and measurements leave the same way."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ def main() -> None:
 
 
 def measure_throughput(submit: Submit, programs: list[Program]) -> dict[str, object]:
-    """Everything in flight at once."""
+    """Run all programs with everything in flight at once.
+
+    Args:
+        submit: Function that submits a program.
+        programs: The programs.
+    """
     started = time.perf_counter()
     pending = [submit(program) for program in programs]
     pending[-1].result()  # first: a thread that is woken for each one takes time from whoever judges them
@@ -42,7 +47,13 @@ def measure_throughput(submit: Submit, programs: list[Program]) -> dict[str, obj
 
 
 def measure_latency(submit: Submit, programs: list[Program], in_flight: int) -> dict[str, object]:
-    """From submitting a program to its verdict, one program at a time for each worker."""
+    """Measure the time from submitting a program to its verdict, one program at a time for each worker.
+
+    Args:
+        submit: Function that submits a program.
+        programs: The programs.
+        in_flight: Number of workers.
+    """
     waiting, lock = iter(programs), threading.Lock()
     seconds: list[float] = []
 

@@ -1,4 +1,4 @@
-"""What was measured, as records, and what is made of it: medians, ratios, goals."""
+"""Measurements as records, with medians, ratios and goals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codegym.sandbox import BACKENDS
 
 
 @dataclass(slots=True)
-class Measured:
+class ContenderTimes:
     """All rounds of one contender."""
 
     workers: int
@@ -20,31 +20,41 @@ class Measured:
     latencies: list[list[float]] = field(default_factory=list)
     """Seconds of each program, by round."""
     failed: set[str] = field(default_factory=set)
-    """Gold programs that it did not accept."""
+    """Gold programs that the contender did not accept."""
 
     def leave_out_first_round(self) -> None:
-        """In it everything was cold."""
+        """Drop the first round, in which everything was cold."""
         del self.rates[0], self.latencies[0]
 
     def percentile(self, percent: int) -> Spread:
-        """In milliseconds, over the rounds."""
+        """Return a percentile of the latency in milliseconds, over the rounds.
+
+        Args:
+            percent: Percentile from 0 to 100.
+        """
         return Spread.of([1000 * statistics.quantiles(seconds, n=100)[percent - 1] for seconds in self.latencies])
 
 
-Results = dict[str, Measured]
+ContenderResults = dict[str, ContenderTimes]
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One line of the verdict."""
+    """One goal with its figure."""
 
     text: str
     figure: str
     met: bool
 
 
-def ratio(results: Results, above: str, *below: str) -> Spread | None:
-    """Rate of one over the best of others, round by round: noise that lasts hits both."""
+def ratio(results: ContenderResults, above: str, *below: str) -> Spread | None:
+    """Return the rate of one contender over the best of others, round by round, since lasting noise affects both.
+
+    Args:
+        results: Measurements of all contenders.
+        above: Name of the contender.
+        below: Names of the others.
+    """
     known = [results[name].rates for name in below if name in results]
     if above not in results or not known:
         return None
@@ -52,8 +62,12 @@ def ratio(results: Results, above: str, *below: str) -> Spread | None:
     return Spread.of([rate / max(others) for rate, *others in rounds])
 
 
-def goals(results: Results) -> list[Goal]:
-    """What is asked of the sandbox, as far as the contenders that it takes were there."""
+def find_goals(results: ContenderResults) -> list[Goal]:
+    """Return the goals of the sandbox whose contenders were measured.
+
+    Args:
+        results: Measurements of all contenders.
+    """
     found = []
     bare = ("bare-server", "bare-child")
     for name in BACKENDS:
@@ -76,5 +90,5 @@ def goals(results: Results) -> list[Goal]:
     return found
 
 
-def _workers(results: Results, name: str) -> int:
+def _workers(results: ContenderResults, name: str) -> int:
     return results[name].workers if name in results else 0

@@ -70,11 +70,11 @@ class TrainingTimes:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
     """Wall time of the learner, by stage."""
     cpu_seconds: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
-    """CPU time of the thread that learns, by stage."""
+    """CPU time of the learner's thread, by stage."""
     judge_cpu_seconds: list[float] = field(default_factory=list)
     """CPU time of all processes of the boxes."""
     thread_cpu_seconds: list[float] = field(default_factory=list)
-    """CPU time of the other threads of this process: they hand programs over and read what comes back."""
+    """CPU time of the other threads of this process, which submit programs and read verdicts."""
     matrix_rates: list[float] = field(default_factory=list)
     """GFLOP per CPU second of a product of two large matrices, just after each iteration."""
     tokens: list[float] = field(default_factory=list)
@@ -82,7 +82,7 @@ class TrainingTimes:
     gflop: dict[str, float] = field(default_factory=dict)
     """Operations of one more iteration, padding included."""
     product_seconds: dict[str, float] = field(default_factory=dict)
-    """CPU time that these take with nothing between them, at their shapes."""
+    """CPU time of the same products alone, at their shapes."""
 
     @property
     def totals(self) -> list[float]:
@@ -91,7 +91,7 @@ class TrainingTimes:
 
     @property
     def cpu_totals(self) -> list[float]:
-        """CPU seconds of the thread that learns, of each iteration."""
+        """CPU seconds of the learner's thread in each iteration."""
         return [sum(parts) for parts in zip(*self.cpu_seconds.values(), strict=True)]
 
 
@@ -162,7 +162,7 @@ class _Watch:
         self._before = 0.0, 0.0
 
     def follow(self, iterations: Iterator[int], last: int) -> Iterator[int]:
-        """Hand the iterations on; the last one is not timed, its operations are taken down."""
+        """Yield the iterations; the last one is not timed, but its operations are recorded."""
         for iteration in iterations:
             if iteration > WARM_UP:
                 self._book()
@@ -180,7 +180,7 @@ class _Watch:
         self.clock.restart()
 
     def _book(self) -> None:
-        """Keep what the iteration has taken."""
+        """Record the times of the iteration."""
         self.clock.charge()
         threads, boxes = self._cpu_elsewhere()
         found = self.found
@@ -192,5 +192,5 @@ class _Watch:
         found.matrix_rates.append(large_rate())
 
     def _cpu_elsewhere(self) -> tuple[float, float]:
-        """CPU seconds so far of the other threads of this process, and of the boxes with all that ran in them."""
+        """Return the CPU seconds so far of the other threads of this process, and of the boxes with their programs."""
         return time.process_time() - time.thread_time(), sum(sum(process.cpu_times()[:4]) for process in self._boxes)

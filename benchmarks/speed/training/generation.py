@@ -1,4 +1,4 @@
-"""Tokens per second of our generation beside ``model.generate``, for the same model, prompts and lengths."""
+"""Tokens per second of our generation and of ``model.generate``, for the same model, prompts and lengths."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.speed.training.settings import Model
 
 EOS = 1
 LENGTHS = ("equal", "mixed")
-"""All completions of one length, or of a quarter of it to the whole, as programs of 1 to 8 operations are."""
+"""Lengths of completions: all equal, or from a quarter to the whole, as programs of 1 to 8 operations have."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One row."""
+class GenerationRow:
+    """One row of the table."""
 
     model: Model
     batch_size: int
@@ -32,8 +32,8 @@ class Setting:
 
 
 @dataclass
-class Measured:
-    """What one row showed; a list has one entry a round."""
+class GenerationTimes:
+    """Measurements of one row; a list has one entry a round."""
 
     model: str
     num_parameters: int
@@ -46,11 +46,16 @@ class Measured:
     error: float = 0.0
     """Largest difference of a recorded log-probability to that of a full forward pass."""
     gflops: list[float] = field(default_factory=list)
-    """What a product of two large matrices reaches, beside each round."""
+    """GFLOP/s of a product of two large matrices, in each round."""
 
 
 class Ends(LogitsProcessor):
-    """Ends every row at its length and not before; the same arithmetic for both contenders."""
+    """Ends every row at its length, with the same arithmetic for both contenders.
+
+    Args:
+        lengths: Tokens of each row, [B].
+        eos: End-of-sequence token.
+    """
 
     def __init__(self, lengths: Tensor, vocab_size: int, prompt_tokens: int) -> None:
         self.lengths, self.prompt_tokens = lengths, prompt_tokens  # [B]
@@ -60,39 +65,50 @@ class Ends(LogitsProcessor):
         self.table[1] = ~self.table[0]
 
     def allowed(self, rows: Tensor, written: Tensor) -> Tensor:
-        """As ``agents.generation.generate.generate`` asks: [N, V], or [V] for all rows."""
+        """Return the mask for ``agents.generation.generate.generate``: [N, V], or [V] for all rows."""
         if self.equal:
             return self.table[0]
         return self.table[(self.lengths[rows] == written.shape[1] + 1).long()]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """As ``model.generate`` asks."""
+        """Return the scores for ``model.generate``."""
         rows = torch.arange(len(input_ids))
         return scores.masked_fill(~self.allowed(rows, input_ids[:, self.prompt_tokens :]), -torch.inf)
 
 
-def settings_of(model: Model, batch_sizes: tuple[int, ...]) -> Iterator[Setting]:
-    """Give the rows of a model."""
+def generation_rows(model: Model, batch_sizes: tuple[int, ...]) -> Iterator[GenerationRow]:
+    """Yield the rows of a model.
+
+    Args:
+        model: Model and its sizes.
+        batch_sizes: Batch sizes; empty for the model's own.
+    """
     for batch_size in batch_sizes or model.batch_sizes:
         for lengths in LENGTHS:
-            yield Setting(model, batch_size, lengths)
+            yield GenerationRow(model, batch_size, lengths)
 
 
-def measure(setting: Setting, num_threads: int, rounds: int) -> Measured:
-    """Run all contenders in every round."""
-    size = setting.model
+def measure_row(row: GenerationRow, num_threads: int, rounds: int) -> GenerationTimes:
+    """Run all contenders in every round.
+
+    Args:
+        row: Row of the table.
+        num_threads: Threads of PyTorch.
+        rounds: Number of rounds that count.
+    """
+    size = row.model
     model = size.make()
     generator = torch.Generator().manual_seed(0)
     vocab_size = model.config.vocab_size
-    prompts = torch.randint(2, vocab_size, (setting.batch_size, size.prompt_tokens), generator=generator)
-    ends = Ends(draw_lengths(setting, generator), vocab_size, size.prompt_tokens)
+    prompts = torch.randint(2, vocab_size, (row.batch_size, size.prompt_tokens), generator=generator)
+    ends = Ends(draw_lengths(row, generator), vocab_size, size.prompt_tokens)
     contenders: dict[str, Callable[[], object]] = {
         "generate": lambda: by_transformers(model, prompts, ends, size.new_tokens),
         "ours": lambda: by_codegym(model, prompts, ends, size.new_tokens),
     }
     if size.name == "tiny":
         contenders["ours, any model"] = lambda: by_general_form(model, prompts, ends, size.new_tokens)
-    found = Measured(size.name, model.num_parameters(), setting.batch_size, setting.lengths, num_threads, 0)
+    found = GenerationTimes(size.name, model.num_parameters(), row.batch_size, row.lengths, num_threads, 0)
     found.num_tokens = int(ends.lengths.sum())
     found.error = largest_error(model, prompts, by_codegym(model, prompts, ends, size.new_tokens), ends)
     for number in range(rounds + 1):
@@ -107,16 +123,21 @@ def measure(setting: Setting, num_threads: int, rounds: int) -> Measured:
     return found
 
 
-def draw_lengths(setting: Setting, generator: torch.Generator) -> Tensor:
-    """Tokens of each completion, its end included, [B]."""
-    longest = setting.model.new_tokens
-    if setting.lengths == "equal":
-        return torch.full((setting.batch_size,), longest)
-    return torch.randint(longest // 4, longest + 1, (setting.batch_size,), generator=generator)
+def draw_lengths(row: GenerationRow, generator: torch.Generator) -> Tensor:
+    """Return the tokens of each completion, its end included, [B].
+
+    Args:
+        row: Row of the table.
+        generator: Source of randomness.
+    """
+    longest = row.model.new_tokens
+    if row.lengths == "equal":
+        return torch.full((row.batch_size,), longest)
+    return torch.randint(longest // 4, longest + 1, (row.batch_size,), generator=generator)
 
 
 def by_transformers(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tokens: int) -> Tensor:
-    """As a user would: sampling from the whole distribution, no other processors."""
+    """Generate as a user would: sampling from the whole distribution, without other processors."""
     tokens: Tensor = model.generate(  # type: ignore[operator]
         prompts,
         attention_mask=torch.ones_like(prompts),
@@ -131,7 +152,7 @@ def by_transformers(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tok
 
 
 def by_codegym(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tokens: int) -> Completions:
-    """With our loop."""
+    """Generate with our loop."""
     sampling, generator = Sampling(max_tokens=max_tokens), torch.Generator().manual_seed(0)
     return generate(
         model,
@@ -144,7 +165,7 @@ def by_codegym(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tokens: 
 
 
 def by_general_form(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tokens: int) -> Completions:
-    """With our loop around the forward method of ``transformers``, which serves every model."""
+    """Generate with our loop around the forward method of ``transformers``, which serves every model."""
     short_way, decoding.has_plain_form = decoding.has_plain_form, lambda model: False
     try:
         return by_codegym(model, prompts, ends, max_tokens)
@@ -154,7 +175,7 @@ def by_general_form(model: PreTrainedModel, prompts: Tensor, ends: Ends, max_tok
 
 @torch.inference_mode()
 def largest_error(model: PreTrainedModel, prompts: Tensor, completions: Completions, ends: Ends) -> float:
-    """How far recorded log-probabilities are from those of full forward passes, over up to 32 rows."""
+    """Return the largest error of recorded log-probabilities over up to 32 rows, by full forward passes."""
     rows = min(32, len(prompts))
     logits = model(torch.cat([prompts[:rows], completions.tokens[:rows]], 1)).logits[:, prompts.shape[1] - 1 : -1]
     places = torch.arange(logits.shape[1])
@@ -167,13 +188,17 @@ def largest_error(model: PreTrainedModel, prompts: Tensor, completions: Completi
 
 
 def clock(action: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of a call."""
+    """Return wall and CPU seconds of a call of ``action``."""
     wall, cpu = time.perf_counter(), time.process_time()
     action()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def matrix_rate(size: int = 1024) -> float:
-    """GFLOP/s of a product of two square matrices, best of three."""
+    """Return the GFLOP/s of a product of two square matrices, best of three.
+
+    Args:
+        size: Rows and columns.
+    """
     left, right = torch.randn(size, size), torch.randn(size, size)
     return 2 * size**3 / min(clock(lambda: left @ right)[0] for _ in range(3)) / 1e9

@@ -1,4 +1,4 @@
-"""Matrix products and attention: what they cost in operations, and how long they take with nothing between them."""
+"""Matrix products and attention: their number of operations, and their time without anything in between."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Operand(NamedTuple):
     dtype: torch.dtype
 
     def make(self) -> Tensor:
-        """Random numbers in the same layout."""
+        """Return random numbers in the same layout."""
         room = 1 + sum((size - 1) * stride for size, stride in zip(self.size, self.stride, strict=True))
         return torch.randn(room, dtype=self.dtype).as_strided(self.size, self.stride)
 
 
 class Call(NamedTuple):
-    """An operation with its operands, as often as it occurs alike."""
+    """An operation with its operands, and how often it occurs."""
 
     operation: Any
     arguments: tuple[Any, ...]
@@ -48,26 +48,26 @@ class Call(NamedTuple):
 
     @torch.no_grad()
     def seconds(self) -> float:
-        """CPU time, best of three, its operands in the cache where they fit."""
+        """Return the CPU time, best of three; operands are in the cache if they fit."""
         arguments, options = [*map(_made, self.arguments)], {name: _made(value) for name, value in self.options}
         return min(clock(lambda: self.operation(*arguments, **options))[1] for _ in range(3))
 
 
 def _product(call: Call) -> float:
-    """Of [.., M, K] and [.., K, N], which are the last two operands."""
+    """Return the operations of [.., M, K] and [.., K, N], which are the last two operands."""
     left, right = call.sizes[-2:]
     return 2.0 * math.prod(left) * right[-1]
 
 
 def _attention(call: Call) -> float:
-    """Of queries [B, H, T, D], keys and values [B, H, S, D]: two products, half of them where it is causal."""
+    """Return the operations of queries [B, H, T, D], keys and values [B, H, S, D]: two products, halved if causal."""
     queries, keys = call.sizes[:2]
     causal = any(each is True for each in (*call.arguments, *dict(call.options).values()))
     return 4.0 * math.prod(queries) * keys[-2] * (0.5 if causal else 1.0)
 
 
 def _attention_backward(call: Call) -> float:
-    """Five products where the way forward has two: the first of those is computed again."""
+    """Return the operations of five products for two in the forward pass, of which the first is recomputed."""
     return 2.5 * _attention(call._replace(arguments=call.arguments[1:]))  # the gradient comes first
 
 
@@ -82,17 +82,21 @@ FLOPS: dict[Any, Callable[[Call], float]] = {
 
 
 def large_rate(size: int = 1024) -> float:
-    """GFLOP per CPU second of a product of two square matrices: what a core can do at best."""
+    """Return the GFLOP per CPU second of a product of two square matrices: the best that a core can do.
+
+    Args:
+        size: Rows and columns.
+    """
     operand = Operand((size, size), (size, 1), torch.float32)
     call = Call(aten.mm.default, (operand, operand), ())
     return call.flops / call.seconds() / 1e9
 
 
 class Products(TorchDispatchMode):
-    """Takes down the operations of ``FLOPS`` while it is entered, each under the stage that is running.
+    """Records the operations of ``FLOPS`` while it is entered, each under the current stage.
 
     Args:
-        stage: says which one that is.
+        stage: Function that returns the name of the current stage.
     """
 
     def __init__(self, stage: Callable[[], str]) -> None:
@@ -103,7 +107,7 @@ class Products(TorchDispatchMode):
     def __torch_dispatch__(
         self, operation: Any, types: Any, arguments: tuple[Any, ...] = (), options: dict[str, Any] | None = None
     ) -> Any:
-        """Take down the operation and carry it out."""
+        """Record the operation and execute it."""
         options = options or {}
         if operation.overloadpacket in FLOPS:
             described = tuple((name, _described(value)) for name, value in options.items())
@@ -112,11 +116,11 @@ class Products(TorchDispatchMode):
         return operation(*arguments, **options)
 
     def gflop(self) -> dict[str, float]:
-        """Operations of each stage, in units of 10^9."""
+        """Return the operations of each stage, in units of 10^9."""
         return {stage: sum(n * call.flops for call, n in calls.items()) / 1e9 for stage, calls in self.calls.items()}
 
     def seconds(self) -> dict[str, float]:
-        """CPU time that the operations of each stage take one after the other, with nothing between them."""
+        """Return the CPU time of the operations of each stage alone, one after the other."""
         return {stage: sum(n * call.seconds() for call, n in calls.items()) for stage, calls in self.calls.items()}
 
 

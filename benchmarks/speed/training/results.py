@@ -1,4 +1,4 @@
-"""From measurements to a table."""
+"""Table of the generation measurements."""
 
 from __future__ import annotations
 
@@ -8,26 +8,37 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lab.spread import Spread
-from benchmarks.speed.training.generation import Measured
+from benchmarks.speed.training.generation import GenerationTimes
 
 GOALS = {"tiny": 3.0, "100m": 1.2}
-"""How many times as fast as ``model.generate``."""
+"""Model -> wanted ratio to ``model.generate``."""
 
 
-def show(found: Sequence[Measured], load: float, console: Console) -> None:
-    """Print the table."""
+def print_generation(found: Sequence[GenerationTimes], load: float, console: Console) -> None:
+    """Print the table.
+
+    Args:
+        found: Measurements.
+        load: Load of the machine before the run.
+        console: Console for the table.
+    """
     table = Table(title=f"generation; load of the machine before the run {load:.1f}; median (min..max)")
     columns = ("model", "batch", "lengths", "threads", "contender", "tokens/s", "times generate", "of CPU time", "goal")
     for column in (*columns, "of the matrix rate", "log-prob error"):
         table.add_column(column, justify="left" if column in ("model", "lengths", "contender") else "right")
     for each in found:
         for name in each.seconds:
-            table.add_row(*cells(each, name))
+            table.add_row(*generation_cells(each, name))
     console.print(table)
 
 
-def cells(found: Measured, name: str) -> list[str]:
-    """One row: a contender at one setting."""
+def generation_cells(found: GenerationTimes, name: str) -> list[str]:
+    """Return one row: a contender at one setting.
+
+    Args:
+        found: Measurements of the setting.
+        name: Name of the contender.
+    """
     rates = [found.num_tokens / seconds for seconds in found.seconds[name]]
     wall = ratios(found.seconds, name)
     row = [found.model, str(found.batch_size), found.lengths, str(found.num_threads), name]
@@ -41,5 +52,10 @@ def cells(found: Measured, name: str) -> list[str]:
 
 
 def ratios(seconds: dict[str, list[float]], name: str) -> list[float]:
-    """How many times as fast as ``model.generate``, round by round."""
+    """Return the ratio to ``model.generate``, round by round.
+
+    Args:
+        seconds: Contender -> seconds by round.
+        name: Name of the contender.
+    """
     return [theirs / ours for theirs, ours in zip(seconds["generate"], seconds[name], strict=True)]

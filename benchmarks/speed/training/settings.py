@@ -1,4 +1,4 @@
-"""The models that are measured, from scratch: speed does not depend on what a model has learned."""
+"""Models that are measured, with random weights: speed does not depend on what a model has learned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Model:
 
 
 def large() -> PreTrainedModel:
-    """A Llama with about 110 million parameters."""
+    """Return a Llama with about 110 million parameters."""
     config = LlamaConfig(
         vocab_size=16_000,
         hidden_size=768,

@@ -1,4 +1,4 @@
-"""From measurements of whole runs to a table: what each stage takes of an iteration."""
+"""Tables of whole training runs: the share of each stage in an iteration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ COLUMNS = ("stage", "seconds", "share", "CPU s", "GFLOP", "GFLOP/CPU s", "of mat
 
 
 def print_shares(found: Sequence[TrainingTimes], load: float, console: Console) -> None:
-    """Print a table for each arm, with what its stages do not tell below it."""
+    """Print a table for each arm, with a summary below it.
+
+    Args:
+        found: Measurements of the arms.
+        load: Load of the machine before the run.
+        console: Console for the tables.
+    """
     for each in found:
         title = f"{each.arm}: {each.programs} programs an iteration, {each.sandbox}, load before {load:.1f}"
         table = Table(title=f"{title}; median (min..max) of {len(each.totals)} iterations")
@@ -24,16 +30,20 @@ def print_shares(found: Sequence[TrainingTimes], load: float, console: Console) 
             table.add_column(column, justify="left" if column == "stage" else "right")
         for stage in STAGES:
             if stage == "judging" or any(each.seconds[stage]):  # that nobody waits is worth a row
-                table.add_row(*cells(each, stage))
+                table.add_row(*share_cells(each, stage))
         table.add_row("all", Spread.of(each.totals).format(".2f"), "100%", f"{statistics.median(each.cpu_totals):.2f}")
         console.print(table)
-        console.print(summary(each), highlight=False)
+        console.print(share_summary(each), highlight=False)
 
 
-def cells(found: TrainingTimes, stage: str) -> list[str]:
-    """One row; the last four columns only where a stage has matrix products.
+def share_cells(found: TrainingTimes, stage: str) -> list[str]:
+    """Return one row; the last four columns are filled only if a stage has matrix products.
 
-    Operations are set against CPU time: waiting for a core that somebody else has says nothing of the code.
+    Operations are divided by CPU time, since waiting for a busy core is no property of the code.
+
+    Args:
+        found: Measurements of an arm.
+        stage: Name of the stage.
     """
     seconds, cpu_seconds = found.seconds[stage], found.cpu_seconds[stage]
     share = statistics.median(part / whole for part, whole in zip(seconds, found.totals, strict=True))
@@ -46,8 +56,12 @@ def cells(found: TrainingTimes, stage: str) -> list[str]:
     return [*row, f"{gflop:.1f}", f"{statistics.median(rates):.1f}", f"{reached:.0%}", f"{alone:.0%}"]
 
 
-def summary(found: TrainingTimes) -> str:
-    """Programs per second, and the CPU time that the judge takes beside the learner."""
+def share_summary(found: TrainingTimes) -> str:
+    """Return programs per second, and the CPU time of the judge, in a sentence.
+
+    Args:
+        found: Measurements of an arm.
+    """
     rates = [found.programs / seconds for seconds in found.totals]
     return (
         f"{Spread.of(rates).format()} programs/s end to end, {statistics.median(found.tokens):.0f} tokens a program; "

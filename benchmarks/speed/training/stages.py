@@ -1,8 +1,8 @@
-"""Where the time of an iteration goes: a clock for the thread that learns, put around the calls of each stage.
+"""Time of each stage of an iteration: a clock for the learner's thread, around the calls of each stage.
 
-The agents are not changed for it: while ``watched`` is open, functions of ``agents`` and ``codegym`` are replaced by
-themselves with the clock around them. A stage inside another one, such as the process reward model inside ``outcomes``,
-counts for itself only, so the stages add up to the whole.
+The agents are not changed: while ``watched`` is open, functions of ``agents`` and ``codegym`` are replaced by wrappers
+with the clock around them. A stage inside another one, such as the process reward model inside the environment, counts
+for itself only, so the stages add up to the whole.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from codegym.envs.vector import CodeVectorEnv
 from codegym.scorers.prm.model import ProcessRewardModel
 
 STAGES = ("tasks", "generation", "environment", "judging", "scoring", "policy update", "critic update", "rest")
-"""Tasks: they are drawn and tokenised. Environment: lines are closed, programs handed over, rewards computed. Judging:
-the learner waits for verdicts. Scoring: process reward model, values, log-probabilities of a reference (those of the
-sampling policy are recorded while it samples). Rest: advantages, logs, checkpoints."""
+"""Names of the stages. Tasks: drawing and tokenizing. Environment: closing lines, submitting programs, computing
+rewards. Judging: the learner waits for verdicts. Scoring: process reward model, values, log-probabilities of a
+reference (those of the sampling policy are recorded while it samples). Rest: advantages, logs, checkpoints."""
 PLACES: tuple[tuple[Any, str, str], ...] = (
     (rollout, "generate", "generation"),
     (CodeVectorEnv, "reset", "tasks"),
@@ -41,7 +41,7 @@ PLACES: tuple[tuple[Any, str, str], ...] = (
 
 
 class Clock:
-    """Wall and CPU seconds of this thread, stage by stage."""
+    """Wall and CPU seconds of this thread, by stage."""
 
     def __init__(self) -> None:
         self._open = ["rest"]
@@ -53,13 +53,13 @@ class Clock:
         return self._open[-1]
 
     def restart(self) -> None:
-        """Forget everything and begin now."""
+        """Set all times to 0 and start now."""
         self.wall = dict.fromkeys(STAGES, 0.0)
         self.cpu = dict.fromkeys(STAGES, 0.0)
         self._since = time.perf_counter(), time.thread_time()
 
     def charge(self) -> None:
-        """Book the time since the last booking on the stage that is running."""
+        """Add the time since the last call to the stage that is running."""
         now = time.perf_counter(), time.thread_time()
         self.wall[self.current] += now[0] - self._since[0]
         self.cpu[self.current] += now[1] - self._since[1]
@@ -67,7 +67,11 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """What happens inside is of this stage."""
+        """Count the time inside the context for a stage.
+
+        Args:
+            name: Name of the stage.
+        """
         self.charge()
         self._open.append(name)
         try:
@@ -79,7 +83,7 @@ class Clock:
 
 @contextlib.contextmanager
 def watched(clock: Clock) -> Iterator[None]:
-    """Have the clock follow every training run that goes on inside."""
+    """Let ``clock`` follow every training run inside the context."""
     with contextlib.ExitStack() as replaced:
         for owner, name, stage in PLACES:
             replaced.enter_context(replacing(owner, name, functools.partial(_timed, clock, stage)))
@@ -89,7 +93,13 @@ def watched(clock: Clock) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
-    """Replace a function of a module or class by what ``wrap`` makes of it."""
+    """Replace a function of a module or class inside the context.
+
+    Args:
+        owner: Module or class.
+        name: Name of the function.
+        wrap: Function that makes the replacement of the original.
+    """
     original = getattr(owner, name)
     setattr(owner, name, wrap(original))
     try:
@@ -108,7 +118,7 @@ def _timed(clock: Clock, stage: str, function: Any) -> Any:
 
 
 def _waiting(clock: Clock, outcome: Any) -> Any:
-    """Wait for the verdict of a slot just before it is asked for, so that waiting and reading are told apart."""
+    """Wait for the verdict of a slot before it is read, so that waiting and reading are timed apart."""
 
     @functools.wraps(outcome)
     def timed(batch: EpisodeBatch, slot: int) -> Any:
