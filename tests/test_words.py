@@ -179,6 +179,9 @@ def documents_arguments(item: Documented, bases: set[str]) -> list[str]:
     described = {name.strip(): text for key, text in entries(item.doc, "Args").items() for name in key.split(",")}
     if item.node.name in bases and not described:  # an override means what the method of the protocol means
         return []
+    only = item.node.args.args[-1:]
+    if len(names) == 1 and only and only[0].annotation and ast.unparse(only[0].annotation).lower() == names[0]:
+        return []  # ``sandbox: Sandbox`` is explained by its class
     summary = item.doc.partition("\n\n")[0]
     if len(names) == 1 and re.search(rf"\b{names[0]}\b", summary):
         return []

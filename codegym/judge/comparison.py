@@ -1,26 +1,26 @@
-"""Comparison rules: when does what a program printed or returned agree with what was expected?
+"""Comparison rules: when printed text or a returned value matches the expected one.
 
-A rule has two halves, one for printed text and one for returned values, both pure functions that never raise on
-the data of a hostile program. ``RULES`` is the one table; the loaders put a name of it into ``Task.comparison``.
+A rule has two halves, one for printed text and one for returned values. Both are pure functions that never raise on the
+data of a hostile program. ``RULES`` is the table of all rules; ``Task.comparison`` is a name of it.
 
 ``exact``
     text: equal after trailing white space is cut from every line and trailing newlines from the whole.
     values: Python's ``==`` (so ``1 == 1.0 == True``, but a tuple is no list), except that NaN equals NaN.
 
 ``apps`` (APPS and TACO; ``eval/testing_util.py`` of the authors of APPS)
-    text agrees when any of these holds:
+    text matches if any of these holds:
     (1) the texts are equal once both are stripped, or once each printed line is stripped as well;
     (2) the printed lines equal the expected non-empty lines, stripped; empty printed lines do not count;
     (3) every line is one number, there are equally many, and ``|a - b| <= 1e-8 + 1e-5 |b|`` for each pair;
     (4) taken as a set of lines, each a set of words, both are equal; order and repetition do not count;
     (5) the same, with every word a number rounded to three places.
-    values: a tuple counts as a list (at the top only); then ``==`` with the expected value, or, where that is a
-    non-empty list, with its first item (many rows wrap the value once); a sequence that begins with a tuple may
-    also agree with that first item once its items are made lists.
+    values: a tuple counts as a list (at the top only); then ``==`` with the expected value, or, if that is a non-empty
+    list, with its first item (many rows wrap the value once). A sequence that begins with a tuple may also match that
+    first item after its items are converted to lists.
 
 ``codecontests`` (``execution/tester_sandboxer.cc`` of the authors)
     text: words, split at blank, tab, newline, return and vertical tab, in ASCII lower case. The lists are equal, or
-    equally long and each pair agrees: two numbers differ by less than 1e-5 as doubles, anything else is equal.
+    equally long and each pair matches: two numbers differ by less than 1e-5 as doubles, anything else is equal.
     values: as ``exact``; the data set has no calls.
 
 ``livecodebench`` (``lcb_runner/evaluation/testing_util.py`` of the authors)
@@ -28,7 +28,7 @@ the data of a hostile program. ``RULES`` is the one table; the loaders put a nam
     consist of decimal numbers that are exactly equal one by one.
     values: a tuple counts as a list (at the top only); then ``==``.
 
-Where the authors' harness would raise, texts and values do not agree. Time is linear in the size of the data.
+If the authors' harness would raise, texts and values do not match. Time is linear in the size of the data.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 
+from codegym.plugins import suggest
+
 _NAN = object()
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:e[+-]?[0-9]++)?|inf|infinity|nan)")
 _BLANKS = re.compile(r"[ \n\t\r\v]+")
@@ -47,43 +49,66 @@ _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRule:
-    """The two halves of a comparison rule; each takes what came and what was expected."""
+    """The two halves of a comparison rule; each takes the program's result and the expected one."""
 
     stdout: Callable[[str, str], bool]
+    """Whether printed text matches."""
     value: Callable[[object, object], bool]
+    """Whether a returned value matches."""
 
 
 def stdout_matches(rule: str, printed: str, expected: str) -> bool:
-    r"""Say whether ``printed`` agrees with ``expected`` under the rule of that name.
+    r"""Return whether printed text matches the expected text.
+
+    Args:
+        rule: Name of ``RULES``.
+        printed: Text that the program printed.
+        expected: Expected text of the check.
 
     >>> stdout_matches("exact", "1 2 \n", "1 2"), stdout_matches("codecontests", "YES 0.5", "yes 0.500001")
     (True, True)
     """
-    return find_rule(rule).stdout(printed, expected)
+    return get_rule(rule).stdout(printed, expected)
 
 
 def value_matches(rule: str, value: object, expected: object) -> bool:
-    """Say whether the plain ``value`` that came back agrees with ``expected`` under the rule of that name.
+    """Return whether a returned value matches the expected value.
+
+    Args:
+        rule: Name of ``RULES``.
+        value: Returned value, as plain data.
+        expected: Expected value of the check.
 
     >>> value_matches("exact", (1, 2), [1, 2]), value_matches("livecodebench", (1, 2), [1, 2])
     (False, True)
     """
-    return find_rule(rule).value(value, expected)
+    return get_rule(rule).value(value, expected)
 
 
-def find_rule(name: str) -> ComparisonRule:
-    """Look a rule up by name; ``ValueError`` lists the names there are."""
+def get_rule(name: str) -> ComparisonRule:
+    """Return the rule called ``name``.
+
+    Raises:
+        ValueError: There is no such rule.
+    """
     try:
         return RULES[name]
     except KeyError:
-        raise ValueError(f"no comparison rule {name!r}; there are {', '.join(sorted(RULES))}") from None
+        raise ValueError(
+            f"unknown comparison rule: got {name!r}{suggest(name, RULES)}; expected one of {', '.join(sorted(RULES))}"
+        ) from None
 
 
 # --- values -----------------------------------------------------------------------------------------------------
 
 
 def equal(value: object, expected: object) -> bool:
-    """Compare plain data like ``==``, but NaN equals NaN and depth is no limit."""
+    """Return whether plain data is equal, as by ``==``, but NaN equals NaN and any depth works.
+
+    Args:
+        value: Returned value, as plain data.
+        expected: Expected value of the check.
+    """
     pairs = [(value, expected)]
     while pairs:
         one, other = pairs.pop()
@@ -121,7 +146,7 @@ def _leaves_equal(one: object, other: object) -> bool:
 
 
 def _without_nan(item: object) -> object:
-    """Put one sentinel in the place of every NaN of a float, a set or a key, so that ``==`` can be used."""
+    """Replace every NaN in a float, a set or a key by one sentinel, so that ``==`` can be used."""
     if isinstance(item, float | complex):
         return _NAN if item != item else item
     if isinstance(item, tuple):
@@ -215,7 +240,7 @@ def _lower_words(text: str) -> list[str]:
 
 def _words_agree(one: str, other: str) -> bool:
     if _DOUBLE.fullmatch(one) and _DOUBLE.fullmatch(other):
-        # also for equal words: two infinities differ by NaN, which is not below the bound, as in the C++ original
+        # also for equal words: the difference of two infinities is NaN, not below the bound, as in the C++ original
         return abs(float(one) - float(other)) < 1e-5
     return one == other
 

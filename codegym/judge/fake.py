@@ -1,4 +1,4 @@
-"""A judge that runs nothing."""
+"""Fake judge, which runs nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from codegym.tasks.record import Task
 
 
 class FakeJudge:
-    """A judge that runs no program: the gold solution passes, of any other one some checks do, by its checksum.
+    """Judge that runs no program: the gold solution passes; any other program passes some checks, by its checksum.
 
-    For tests and for measuring what stands around the sandbox; ``sandbox="fake"`` names it.
+    It is for tests and for measuring everything but the sandbox; ``sandbox="fake"`` names it.
     """
 
     def submit(self, task: Task, completion: str) -> Future[Verdict]:
-        """Answer at once."""
+        """Return a finished future."""
         future: Future[Verdict] = Future()
         future.set_result(_made_up(task, completion))
         return future

@@ -1,8 +1,8 @@
-"""The judge: submits programs to a sandbox and reads their verdicts.
+"""Judge that submits programs to a sandbox and reads their verdicts.
 
-Compared is, for a ``StdinCheck``, what the program printed, if it ended by itself with exit status 0; for a
-``CallCheck`` the value that came back as plain data; an ``AssertCheck`` is decided by the examiner in the sandbox.
-The comparison rules are those of each data set's authors, see ``codegym.judge.comparison``.
+For a ``StdinCheck``, the judge compares the printed text, if the program exited with status 0; for a ``CallCheck``, the
+returned value as plain data; an ``AssertCheck`` is decided by the examiner in the sandbox. The comparison rules are
+those of each data set's authors, see ``codegym.judge.comparison``.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Judge:
     >>> Judge(sandbox)(task, "print(int(input()) * 2)").passed
     True
 
-    Checks go on after one has failed, except after a limit was hit: what follows is ``NOT_RUN`` then. A program
-    that ran out of wall time without using up its CPU time is run once more, alone, before that counts. The same
-    program with the same checks and limits runs once while its verdict is among the last ``cache_size``.
+    A failed check does not stop the others, but a limit does: the checks after it are ``NOT_RUN``. A program that ran
+    out of wall time without using up its CPU time runs once more, with the sandbox to itself, before that counts. The
+    same program with the same checks and limits runs once while its verdict is among the last ``cache_size``.
 
     Args:
-        sandbox: where programs run; the judge does not close it.
-        limits: of each process of a program.
-        stop_at_first_failure: leave out the checks after the first that fails.
-        trace_lines: report which lines ran (slower).
-        cache_size: verdicts that are remembered; 0 turns this off.
+        sandbox: Sandbox that runs the programs; the judge does not close it.
+        limits: Limits of each process of a program.
+        stop_at_first_failure: Leave out the checks after the first that fails.
+        trace_lines: Report the executed lines (slower).
+        cache_size: Number of verdicts that are remembered; 0 turns the cache off.
     """
 
     def __init__(
@@ -64,19 +64,23 @@ class Judge:
     def __call__(self, task: Task, completion: str) -> Verdict:
         """Judge one completion and wait for the verdict.
 
+        Args:
+            task: Task with the checks.
+            completion: Program without the task's preamble.
+
         Raises:
-            SandboxError: the machine failed; this says nothing about the program.
+            SandboxError: The machine failed, which means nothing about the program.
         """
         return self.submit(task, completion).result()
 
     def judge_all(self, pairs: Iterable[tuple[Task, str]]) -> list[Verdict]:
-        """Judge many completions at once; the verdicts come in the order of the pairs.
+        """Judge many completions at once; return the verdicts in the order of ``pairs``.
 
         Raises:
-            SandboxError: as soon as one of them is asked for whose machine failed.
+            SandboxError: The machine failed for one of them.
         """
         futures = [self.submit(task, completion) for task, completion in pairs]
-        wait(futures, return_when=FIRST_EXCEPTION)  # once: to be woken for each takes time from the workers
+        wait(futures, return_when=FIRST_EXCEPTION)  # once: waking up for each future would take time from the workers
         return [future.result() for future in futures]
 
     def submit(self, task: Task, completion: str) -> Future[Verdict]:
@@ -154,7 +158,7 @@ class Judge:
 
 
 def _digest(task: Task, request: Request) -> bytes:
-    """What a verdict depends on, in few bytes: the requests themselves may be megabytes."""
+    """Return a digest of everything that a verdict depends on; the requests themselves may be megabytes."""
     expected = [getattr(check, "expected", getattr(check, "stdout", None)) for check in task.checks]
     fields = [getattr(record, name) for record in (request.job, request.limits) for name in record.__slots__]
     parts = [request.source, request.first_line, type(request.job).__name__, fields, expected, task.comparison]

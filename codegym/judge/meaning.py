@@ -1,6 +1,6 @@
-"""The meaning of an execution: pure functions from what the sandbox recorded to a verdict.
+"""Meaning of an execution: pure functions from the record of a sandbox to a verdict.
 
-A program passes only if there is a positive record for every check; how its process ended is no such record.
+A program passes only with a positive record for every check; the exit status of its process is no such record.
 """
 
 from __future__ import annotations
@@ -19,28 +19,40 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def count_line_breaks(text: str) -> int:
-    """Return the number of line breaks as Python's tokenizer counts them."""
+    """Return the number of line breaks in ``text`` as Python's tokenizer counts them."""
     return len(_LINE_BREAK.findall(text))
 
 
 def wants_next_check(task: Task, execution: Execution, runs: tuple[Run, ...]) -> bool:
-    """Whether the next check of a script is wanted: there is one, and the last one passed."""
+    """Return whether to run the next check of a script: there is one, and the last one passed.
+
+    Args:
+        task: Task with stdin checks.
+        execution: Execution of the last check.
+        runs: Runs of all checks so far.
+    """
     if execution.syntax_error is not None or not execution.runs or len(runs) >= len(task.checks):
         return False
     return _script_status(task, task.checks[len(runs) - 1], runs[-1]) is Status.PASSED
 
 
 def read_verdict(task: Task, request: Request, execution: Execution, stop_at_first_failure: bool = False) -> Verdict:
-    """The meaning of an execution: pure, so that it can be tested with records made by hand.
+    """Return the verdict that an execution means; a pure function.
+
+    Args:
+        task: Task with the checks.
+        request: Request that was executed.
+        execution: Record of the sandbox.
+        stop_at_first_failure: Whether the checks after the first failure count as ``NOT_RUN``.
 
     Raises:
-        SandboxError: the execution says nothing.
+        SandboxError: The execution holds neither a run nor a syntax error.
     """
     if execution.syntax_error is not None:
         checks = (Status.SYNTAX_ERROR,) * len(task.checks)
         return Verdict(Status.SYNTAX_ERROR, checks, _in_completion(execution.syntax_error, request))
     if not execution.runs:
-        raise SandboxError("the sandbox tells of no run of the program and of no syntax error either")
+        raise SandboxError("empty execution: got neither a run of the program nor a syntax error; expected one of them")
     if isinstance(request.job, ScriptJob):
         statuses = _script_statuses(task, execution.runs)
         errors = [run.error for run in execution.runs]
@@ -86,13 +98,13 @@ def _error_status(error: Failure | None) -> Status:
 
 
 def _outcome_statuses(task: Task, execution: Execution) -> tuple[list[Status], list[Failure | None]]:
-    """Statuses and errors of calls or of an examination, which share one process."""
+    """Return statuses and errors of calls or asserts, which share one process."""
     run = execution.runs[0]
     if run.error is not None and not any(execution.outcomes):  # the module itself failed
         return [_error_status(run.error)] * len(task.checks), [run.error]
     statuses: list[Status] = []
     errors: list[Failure | None] = []
-    for check, outcome in zip(task.checks, (*execution.outcomes, None), strict=False):  # none at all where it hung
+    for check, outcome in zip(task.checks, (*execution.outcomes, None), strict=False):  # none if it hung
         if outcome is None:
             statuses.append(_ENDED.get(run.ended, Status.RUNTIME_ERROR))
             errors.append(
@@ -111,7 +123,7 @@ def _outcome_statuses(task: Task, execution: Execution) -> tuple[list[Status], l
 
 
 def _in_completion(error: Failure, request: Request) -> Failure:
-    """The failure with its line counted in the completion; a line past its end is its last one."""
+    """Return the failure with its line counted in the completion; a line past the end counts as the last one."""
     if error.line is None:
         return error
     num_lines = count_line_breaks(request.source.rstrip("\r\n")) + 1
@@ -127,5 +139,10 @@ def _executed_lines(runs: Sequence[Run], request: Request) -> frozenset[int] | N
 
 
 def ran_out_of_wall_time(execution: Execution, limits: Limits) -> bool:
-    """Return whether a run hit the wall-clock limit before its CPU limit."""
+    """Return whether a run hit the wall-clock limit before its CPU limit.
+
+    Args:
+        execution: Record of the sandbox.
+        limits: Limits of each process.
+    """
     return any(run.ended is ExitReason.TIMEOUT and run.cpu_seconds < limits.cpu_seconds for run in execution.runs)

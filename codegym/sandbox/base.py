@@ -84,7 +84,7 @@ class Request:
     source: str
     """Source code of the program."""
     job: ScriptJob | CallJob | AssertJob
-    """How to run the program."""
+    """Way to run the program."""
     limits: Limits = Limits()
     """Limits of each process tree of the program."""
     first_line: int = 1

@@ -1,4 +1,4 @@
-"""A control group around a box: the kernel's own limit on the memory and the processes of a whole tree."""
+"""Control group around a box: the kernel's own limit on the memory and the processes of a process tree."""
 
 from __future__ import annotations
 
@@ -12,26 +12,37 @@ from codegym.sandbox.base import Limits
 from codegym.sandbox.box.protocol import BATCH
 
 ROOT = Path("/sys/fs/cgroup")
+"""Mount point of the control groups."""
 _OVERHEAD_MB = 256
 OVERHEAD_PROCESSES = 16
+"""Number of processes that a box needs besides those of programs."""
 
 
 def box_memory_mb(limits: Limits) -> int:
-    """What a program may use, with room for the server, the forker, temporary files and the output of others."""
-    return limits.memory_mb + _OVERHEAD_MB + 2 * (BATCH - 1) * limits.output_mb  # each may print and report so much
+    """Return the memory of a box in MiB: the program's, and room for server, forker, temporary files and outputs.
+
+    Args:
+        limits: Limits of one program.
+    """
+    return limits.memory_mb + _OVERHEAD_MB + 2 * (BATCH - 1) * limits.output_mb  # each may print and report this much
 
 
 class ControlGroup:
-    """Directories of one control group, under version 1 (one a controller) or version 2 (one for all)."""
+    """Directories of one control group, under version 1 (one a controller) or version 2 (one for all).
+
+    Args:
+        directories: Directories of the group.
+        events: Path of the file in which the kernel counts the processes that it kills for memory.
+    """
 
     def __init__(self, directories: list[Path], events: str) -> None:
         self.directories = directories
         self.events = events
-        """The file in which the kernel counts its kills for memory."""
+        """Path of the file in which the kernel counts the processes that it kills for memory."""
 
     @classmethod
     def create(cls, limits: Limits) -> ControlGroup | None:
-        """Make one with these limits; None where this process may not."""
+        """Make a control group with these ``limits``; return None if this process may not."""
         name = f"codegym-{os.getpid()}-{secrets.token_hex(4)}"
         memory = box_memory_mb(limits) << 20
         processes = limits.processes + OVERHEAD_PROCESSES
@@ -72,11 +83,11 @@ class ControlGroup:
 
     @staticmethod
     def leftovers() -> list[Path]:
-        """Directories of all groups of ours, those in use too (which cannot be removed)."""
+        """Return the directories of all groups of codegym, those in use too (which cannot be removed)."""
         return [path for parent in (ROOT, ROOT / "memory", ROOT / "pids") for path in parent.glob("codegym-*-*")]
 
     def enter(self) -> None:
-        """Put the calling process in; for the child of a fork, before it executes."""
+        """Put the calling process into the group; for the child of a fork, before it executes a program."""
         for directory in self.directories:
             with open(directory / "cgroup.procs", "w") as file:
                 file.write(str(os.getpid()))
@@ -96,7 +107,7 @@ class ControlGroup:
 
 
 def version() -> int | None:
-    """1 or 2, or None where no control groups are mounted."""
+    """Return the version of the control groups, 1 or 2, or None if none are mounted."""
     if (ROOT / "cgroup.controllers").exists():
         return 2
     return 1 if (ROOT / "memory").is_dir() else None

@@ -1,4 +1,4 @@
-"""The host's end of a box: requests out, executions in. What comes in is read as hostile bytes."""
+"""Host side of a box: sends requests and receives executions, which it reads as hostile bytes."""
 
 from __future__ import annotations
 
@@ -24,47 +24,55 @@ from codegym.sandbox.box import plain_codec
 from codegym.sandbox.box.frames import Stream, pack
 
 GRACE_SECONDS = 15.0
-"""How long after the wall limit a box may stay silent before it counts as hung."""
-CACHED_TESTS = 256  # the server keeps as many; both forget all of them at once
+"""Time after the wall limit for which a box may stay silent before it counts as hung, in seconds."""
+CACHED_TESTS = 256
+"""Number of test suites that both sides remember; both forget all of them at once."""
 MIB = 1 << 20
 
 Message = tuple[dict[str, Any], bytes]
 
 
 class BoxRequest(NamedTuple):
-    """A request and how the box shall deal with it."""
+    """A request as a box gets it."""
 
     number: int
+    """Number by which the box answers."""
     request: Request
+    """Program and job."""
     cold: bool = False
-    """Have the program compiled in its own process."""
+    """Whether the program is compiled in its own process."""
     prefetch: bool = True
-    """Let the tests put their questions together."""
+    """Whether the tests may send their questions together."""
 
 
 class PrefetchMismatch(Exception):
-    """The program has to run again, with ``ahead`` off: its tests asked it for something else than was foreseen."""
+    """The program has to run again, without prefetching: its tests asked other questions than before."""
 
 
 class Box:
     """A live box, behind one connection.
 
-    Requests may be sent ahead; ``receive`` gives the executions in the order of sending. Every method raises
-    ``OSError``, ``EOFError`` or ``ValueError`` where the box is dead, silent or not itself.
+    Several requests may be sent before the first is answered; ``receive`` returns the executions in the order of
+    sending. Every method raises ``OSError``, ``EOFError`` or ``ValueError`` if the box is dead, silent or an impostor.
+
+    Args:
+        connection: Connected stream socket to the server in the box.
+        kill: Function that ends the box, whatever it is doing.
+        log_tail: Function that returns the end of the box's log.
     """
 
     def __init__(self, connection: socket.socket, kill: Callable[[], None], log_tail: Callable[[], str] = str) -> None:
         self._stream = Stream(connection)
         self._kill = kill
         self.log_tail = log_tail
-        """What the box wrote to its log, for messages about its death."""
+        """Function that returns the end of the box's log, for error messages."""
         self._closing = threading.Lock()
         self._known_tests: dict[AssertJob, int] = {}
         self.num_served = 0
         self.next_health_check = 0
 
     def send(self, *requests: BoxRequest) -> None:
-        """Write requests; those that are sent together the box prepares together."""
+        """Write ``requests``; the box prepares those that are sent together at once."""
         messages = [
             pack(_header(each) | self._job_fields(each), each.request.source.encode("utf-8", "surrogatepass"))
             for each in requests
@@ -73,44 +81,53 @@ class Box:
         self._stream.send(*messages)
 
     def receive(self, number: int, request: Request) -> Execution:
-        """Wait for the execution of the oldest request that was sent."""
+        """Wait for the execution of the oldest request that was sent.
+
+        Args:
+            number: Number of that request.
+            request: The request itself.
+
+        Raises:
+            PrefetchMismatch: The program has to run again without prefetching.
+            ValueError: The answer is malformed.
+        """
         self._set_timeout(request)
         try:
             execution = _read_execution(request, self._receive(number))
         except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise ValueError(f"an answer that is none: {type(error).__name__}: {error}") from error
+            raise ValueError(f"malformed answer: {type(error).__name__}: {error}") from error
         self.num_served += 1
         return execution
 
     def probe(self, nonce: str) -> None:
-        """Have the box do something only a working one can do.
+        """Let the box reverse ``nonce``, which only a working one can do.
 
         Raises:
-            SandboxError: it answered, but wrongly.
+            SandboxError: The box gave a wrong answer.
         """
         request = Request("def echo(text):\n    return text[::-1]", CallJob("echo", ((nonce,),)))
         self.send(BoxRequest(-1, request))
         execution = self.receive(-1, request)
         if [outcome and outcome.value for outcome in execution.outcomes] != [nonce[::-1]]:
-            raise SandboxError(f"a fresh box does not work: it answered its probe with {execution}")
+            raise SandboxError(f"the box failed its health check: got {execution}; expected {nonce[::-1]!r}")
 
     def interrupt(self) -> None:
-        """Have every method that waits for the box fail, from whatever thread.
+        """Make every method that waits for the box fail; for any thread.
 
-        The socket stays open: a thread that is about to wait would find another file under a number that is free.
+        The socket stays open: a thread that is about to wait could find another file under the freed descriptor.
         """
         with self._closing, suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End the box, whatever it is doing; for the thread that uses it."""
+        """End the box, whatever it is doing; only for the thread that uses it."""
         self.interrupt()
         with self._closing:
             self._stream.socket.close()
         self._kill()
 
     def _set_timeout(self, request: Request) -> None:
-        """How long the box may be silent; said only where it changes, since each time is a call of the system."""
+        """Set how long the box may be silent; only if it changes, because each setting is a system call."""
         timeout = request.limits.wall_seconds + GRACE_SECONDS
         if self._stream.socket.gettimeout() != timeout:
             self._stream.socket.settimeout(timeout)
@@ -133,7 +150,7 @@ class Box:
         }
 
     def _tests(self, job: AssertJob) -> tuple[int, str | None]:
-        """A number for the tests, and their text where the server has not had them yet."""
+        """Return the number of the tests, and their text if the server does not know them yet."""
         if (number := self._known_tests.get(job)) is not None:
             return number, None
         if len(self._known_tests) >= CACHED_TESTS:
@@ -146,7 +163,7 @@ class Box:
         while not messages or not messages[-1][0]["last"]:
             header, block = self._stream.receive()
             if header["id"] != number:
-                raise ValueError(f"the box answered request {header['id']} where {number} was asked")
+                raise ValueError(f"the box answered another request: got {header['id']}; expected {number}")
             messages.append((header, block))
         return messages
 
@@ -168,10 +185,10 @@ def _header(box_request: BoxRequest) -> dict[str, Any]:
 
 
 def _read_execution(request: Request, messages: list[Message]) -> Execution:
-    """What the messages of the box say.
+    """Return the execution that the box reports in its messages.
 
     Raises:
-        PrefetchMismatch: the program has to run again.
+        PrefetchMismatch: The program has to run again without prefetching.
     """
     if (syntax := messages[0][0].get("syntax")) is not None:
         return Execution(syntax_error=_failure(syntax))
@@ -186,7 +203,7 @@ def _read_execution(request: Request, messages: list[Message]) -> Execution:
     if isinstance(request.job, AssertJob):
         if messages[0][0]["prefetch_mismatch"]:
             raise PrefetchMismatch
-        outcomes = tuple([_HELD if each is True else _examined(each) for each in messages[0][0]["results"]])
+        outcomes = tuple([_HELD if each is True else _read_check(each) for each in messages[0][0]["results"]])
     return Execution(runs=tuple(runs), outcomes=outcomes)
 
 
@@ -195,9 +212,9 @@ def _num_events(request: Request) -> int:
 
 
 def _read_run(run: dict[str, Any], block: bytes, num_events: int) -> tuple[Run, list[list[Any]]]:
-    """A run from what the server says, and the events from what the program's process says."""
+    """Return a run, as the server reports it, and the events that the program's own process reports."""
     stdout, report = block[: run["out"]], block[run["out"] :]
-    *finished, _ = report.split(b"\n", num_events)  # what follows is unfinished: the process died, or it is too much
+    *finished, _ = report.split(b"\n", num_events)  # the rest is unfinished: the process died, or wrote too much
     events = [event for line in finished if (event := _event(line))]
     error = next((_failure(rest) for kind, *rest in events if kind == "error"), None)
     lines = None if run["lines"] is None else frozenset(map(int, run["lines"]))
@@ -206,7 +223,7 @@ def _read_run(run: dict[str, Any], block: bytes, num_events: int) -> tuple[Run, 
 
 
 def _event(line: bytes) -> list[Any] | None:
-    """One line of a report; a value that cannot be read is a call that failed, so that the next keep their places."""
+    """Read one line of a report; an unreadable value is a failed call, so that later calls keep their positions."""
     try:
         event = plain_codec.decode(line)
     except plain_codec.PlainError as error:
@@ -215,7 +232,7 @@ def _event(line: bytes) -> list[Any] | None:
 
 
 def _call_outcomes(request: Request, events: list[list[Any]]) -> tuple[CheckResult | None, ...]:
-    """One for each call, in order; a process that died early leaves None behind."""
+    """Return one result for each call, in order; None if the process died before it."""
     if not isinstance(request.job, CallJob):
         return ()
     outcomes: list[CheckResult | None] = []
@@ -231,8 +248,8 @@ def _call_outcomes(request: Request, events: list[list[Any]]) -> tuple[CheckResu
 _HELD = CheckResult(value=True)
 
 
-def _examined(outcome: list[Any] | None) -> CheckResult | None:
-    """A check that did not hold, or that was not reached."""
+def _read_check(outcome: list[Any] | None) -> CheckResult | None:
+    """Return the result of a check that did not hold, or None if it was not reached."""
     if outcome is None:
         return None
     value, *rest = outcome
@@ -240,7 +257,7 @@ def _examined(outcome: list[Any] | None) -> CheckResult | None:
 
 
 def _failure(parts: list[Any]) -> Failure:
-    """From what a program says of itself: anything but the right types is left out."""
+    """Read a failure that a program reports about itself; parts of wrong types are left out."""
     kind, message, line = [*parts, None, None, None][:3]
     return Failure(
         kind[:200] if type(kind) is str else "Exception",

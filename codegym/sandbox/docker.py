@@ -1,4 +1,4 @@
-"""The Docker back end: one hardened, long-lived container for each box."""
+"""Docker back end: one hardened, long-lived container for each box."""
 
 from __future__ import annotations
 
@@ -31,37 +31,46 @@ except ImportError as error:
     raise SandboxUnavailable("the Docker SDK is not installed. pip install 'codegym[docker]'") from error
 
 OWNER = "codegym.owner"
-"""Label of a container: which process on which host it serves."""
+"""Label of a container: the host and process that it serves."""
 START_SECONDS = 30.0
+"""Time in which a container has to connect, in seconds."""
 _SOCKETS = "/run/codegym"
 _EVENTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
 class DockerSandbox(Pool):
-    """Runs programs in hardened containers: the back end for programs that nobody trusts.
+    """Runs programs in hardened containers: the back end for untrusted programs.
 
-    Covered: no network; a read-only root with nothing of the host's in it; a private /tmp and /dev/shm of limited
-    size, emptied after each program; all capabilities dropped but the five that the forker needs to change
-    users, end processes and delete files, and those gone in every program; no-new-privileges; the engine's seccomp
-    profile and a second filter below it (no ptrace, no IPC that outlives a process, no namespaces, no mounts, no
-    io_uring or BPF); a user for programs and another for the server; memory and process limits by control group;
-    limits on CPU time, wall time, file size and output. Containers are labeled, probed with a nonce, recycled, and
-    swept when their owner is gone; one whose owner dies ends by itself.
+    *Covered*:
 
-    Not covered: faults of the kernel, which is shared with the host (give ``runtime="runsc"`` for gVisor where it is
-    installed); timing and cache side channels; an engine on another machine, which is refused.
+    - There is no network. The root file system is read-only and holds nothing of the host.
+    - /tmp and /dev/shm are private, of limited size, and emptied after each program.
+    - The forker keeps five capabilities, to change users, end processes and delete files; programs have none and
+      cannot gain privileges.
+    - The engine's seccomp profile applies, and a second filter below it: no ptrace, no IPC that outlives a process, no
+      namespaces, no mounts, no io_uring, no BPF.
+    - Programs run as one user, the server as another.
+    - Control groups limit memory and processes. CPU time, wall time, file size and output are limited too.
+    - Containers are labeled, checked with a nonce, recycled, and removed when their owner is gone; a container whose
+      owner dies ends by itself.
+
+    *Not covered*:
+
+    - Faults of the kernel, which is shared with the host. Pass ``runtime="runsc"`` for gVisor if it is installed.
+    - Timing and cache side channels.
+    - An engine on another machine, which is refused.
 
     Args:
-        limits: the most that a request may ask for.
-        num_workers: containers; by default one for each core.
-        packages: what programs may import beyond the standard library; goes into the image.
-        preload: modules that are loaded before programs run, so that importing them costs nothing.
-        recycle_after: programs after which a container is replaced.
-        image: an image of your own in place of the built one, with ``/codegym_box`` in it.
-        runtime: an OCI runtime of the engine, such as "runsc".
+        limits: Largest limits that a request may ask for.
+        num_workers: Number of containers; by default one for each core.
+        packages: Packages that programs may import beyond the standard library; they are installed in the image.
+        preload: Modules that are loaded before programs run, so that importing them costs no time.
+        recycle_after: Number of programs after which a container is replaced.
+        image: Image of your own in place of the built one; it needs ``/codegym_box``.
+        runtime: OCI runtime of the engine, such as "runsc".
 
     Raises:
-        SandboxUnavailable: no engine answers, it is not local, or no image can be built; the message says what to do.
+        SandboxUnavailable: No engine answers, it is not local, or no image can be built; the message has what to do.
     """
 
     def __init__(
@@ -110,12 +119,12 @@ class DockerSandbox(Pool):
                         remove(container.id)
                         raise
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # nothing in the box can reach the host by it from now on
+            shutil.rmtree(folder, ignore_errors=True)  # from now on, nothing in the box can reach the host by it
         identity = container.id
         return Box(connection, lambda: remove(identity), lambda: _log(identity))
 
     def _container(self, folder: str, nonce: str) -> dict[str, Any]:
-        """Arguments of ``docker run``."""
+        """Return the arguments of ``docker run``."""
         settings = {
             "level": "engine",
             "python": "/usr/bin/python3",
@@ -213,12 +222,17 @@ def _unavailable(address: str, error: Exception) -> SandboxUnavailable:
 
 
 def owner() -> str:
-    """This process, told apart from later ones with its number by the time it started."""
+    """Return host, number and start time of this process; the time distinguishes later processes of that number."""
     return f"{socket.gethostname()}/{os.getpid()}/{_start_time(os.getpid())}"
 
 
 def sweep(client: docker.DockerClient, everything: bool = False) -> int:
-    """Remove containers whose owner on this host is gone (or all of ours); gives their number."""
+    """Remove containers whose owner on this host is gone, and return their number.
+
+    Args:
+        client: Client of the engine.
+        everything: Remove all containers of codegym, also those that are in use.
+    """
     num_removed = 0
     for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
         host, pid, started = (container.labels[OWNER].split("/") + ["", ""])[:3]
@@ -230,7 +244,7 @@ def sweep(client: docker.DockerClient, everything: bool = False) -> int:
 
 
 def remove(identity: str | None) -> None:
-    """Kill and remove a container; one that is gone already is fine, and so is an engine that is down."""
+    """Kill and remove the container ``identity``; do nothing if it is gone or if the engine is down."""
     with contextlib.suppress(SandboxError), engine() as client:
         client.api.remove_container(identity, force=True, v=True)
 
@@ -242,17 +256,17 @@ def _log(identity: str | None) -> str:
 
 
 def _accept(listener: socket.socket, container: Any, nonce: str) -> socket.socket:
-    """The connection of a box."""
+    """Wait for the connection of a box."""
     deadline = time.monotonic() + START_SECONDS
     listener.settimeout(0.5)
     while True:
         try:
             connection, _ = listener.accept()
         except TimeoutError:
-            container.reload()  # raises where the container has ended, as it is removed then
+            container.reload()  # raises if the container has ended, because it is removed then
             if time.monotonic() > deadline:
-                words = _log(container.id)
-                raise SandboxError(f"the container did not connect in {START_SECONDS:.0f} s: {words}") from None
+                log = _log(container.id)
+                raise SandboxError(f"the container did not connect in {START_SECONDS:.0f} s; its log: {log}") from None
             continue
         try:
             _check_nonce(connection, nonce)
@@ -263,13 +277,13 @@ def _accept(listener: socket.socket, container: Any, nonce: str) -> socket.socke
 
 
 def _check_nonce(connection: socket.socket, nonce: str) -> None:
-    """The other end proves with the nonce that it is the box."""
+    """Check by the nonce that the other end is the box."""
     connection.settimeout(5)
     line = b""
     while not line.endswith(b"\n") and len(line) < 100:
         line += connection.recv(1) or b"\n"
     if not secrets.compare_digest(line.strip(), nonce.encode()):
-        raise SandboxError("something else than the box connected to its socket")
+        raise SandboxError("a stranger connected to the socket of a box")
 
 
 def _start_time(pid: int) -> str:

@@ -1,8 +1,8 @@
-"""The image of the Docker sandbox, and the only place that knows how it is made.
+"""Image of the Docker sandbox, and how it is made.
 
 An image is a *base*, which holds a Python interpreter, plus two folders: ``BOX_PATH`` (the program that runs in
-the box) and ``PACKAGES_PATH`` (what judged programs may import beyond the standard library). The last step
-needs neither network nor registry, so a change in the box costs a second. Three strategies give the base:
+the box) and ``PACKAGES_PATH`` (packages that judged programs may import beyond the standard library). The last step
+needs neither network nor registry, so a change in the box costs a second. Three strategies make the base:
 
     registry     a public Python image, pulled by the engine
     host         the interpreter, standard library and shared libraries of this host
@@ -41,9 +41,11 @@ from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.rootfs import host_interpreter, link, stage_host_root
 
 BOX_PATH = "/codegym_box"
+"""Folder of the box program in the image."""
 PACKAGES_PATH = "/codegym_packages"
+"""Folder of the packages in the image."""
 LABEL = "codegym.sandbox"
-"""Set to "1" on every image that is made here; ``codegym.tag`` says which one it is."""
+"""Label with the value "1" on every image that is made here; the label ``codegym.tag`` holds its tag."""
 
 Strategy = Literal["auto", "registry", "host", "debootstrap"]
 Progress = Callable[[str], None]
@@ -66,16 +68,22 @@ _log = logging.getLogger(__name__)
 
 
 def image_tag(packages: Sequence[str] = (), base: str | None = None) -> str:
-    """Name of the image with this box, these ``packages`` and this Python version: ``codegym-sandbox:<12 hex>``."""
+    """Return the name of the image with this box and this Python version, ``codegym-sandbox:<12 hex>``.
+
+    Args:
+        packages: Packages that programs may import.
+        base: Image with a Python to start from; by default the one that the strategies make.
+    """
     box = [(file.name, file.read_text(encoding="utf-8")) for file in _box_files()]
     return f"{_REPOSITORY}:{_digest(box, sorted(packages), base)}"
 
 
 def ensure_image(client: docker.DockerClient, packages: Sequence[str] = ()) -> str:
-    """Build the image where the engine does not have it yet.
+    """Build the image if the engine does not have it yet; return its tag.
 
-    Returns:
-        Its tag.
+    Args:
+        client: Client of the engine that needs the image.
+        packages: Packages that programs may import.
     """
     tag = image_tag(packages)
     return tag if _exists(client, tag) else build_image(client, packages=packages)
@@ -92,21 +100,21 @@ def build_image(
     """Build the sandbox image and try it once, as an unprivileged user without network.
 
     Args:
-        client: of the engine that gets the image.
-        base: image with a Python to start from; means the strategy "registry".
-        packages: requirements, as pip reads them, that judged programs may import.
-        strategy: one of the three above, or "auto" for the first of them that works.
-        progress: is told in words what happens.
+        client: Client of the engine that gets the image.
+        base: Image with a Python to start from; implies the strategy "registry".
+        packages: Requirements, as pip reads them, that judged programs may import.
+        strategy: One of the three above, or "auto" for the first of them that works.
+        progress: Function that is called with a message about each step.
 
     Returns:
         The tag of the image.
 
     Raises:
-        SandboxUnavailable: nothing worked; the message has the reason of every strategy that was tried.
-        ValueError: ``base`` together with a strategy that has no use for it.
+        SandboxUnavailable: No strategy worked; the message has the reason of each that was tried.
+        ValueError: ``base`` together with a strategy that does not use it.
     """
     if base is not None and strategy not in ("auto", "registry"):
-        raise ValueError(f"base={base!r} means strategy 'registry', got {strategy!r}")
+        raise ValueError(f"wrong strategy with base={base!r}: got {strategy!r}; expected 'registry' or 'auto'")
     names = list(_STRATEGIES) if strategy == "auto" and base is None else ["registry" if base else strategy]
     tag = image_tag(packages, base)
     if packages:
@@ -124,23 +132,23 @@ def build_image(
 
 
 def remove_images(client: docker.DockerClient) -> list[str]:
-    """Remove every image that was made here, bases included.
+    """Remove every image that was made here, bases included; return the names of the removed ones.
 
-    Returns:
-        Names of the images that are gone.
+    Args:
+        client: Client of the engine.
 
     Raises:
-        SandboxError: a container uses one of them; the others are gone.
+        SandboxError: A container uses one of the images; the others are removed.
     """
     removed, in_use = [], []
     images = client.images.list(filters={"label": f"{LABEL}=1"})
-    # The newest first: a base cannot go before what stands on it.
+    # The newest first: a base cannot be removed before the images on top of it.
     for image in sorted(images, key=lambda image: str(image.attrs["Created"]), reverse=True):
         name = (image.tags or [image.short_id])[0]
         try:
             client.images.remove(image.id, force=True)
         except docker.errors.ImageNotFound:
-            pass  # went together with what stood on it
+            pass  # removed together with an image on top of it
         except docker.errors.APIError as error:
             in_use.append(f"{name}: {error.explanation}")
             continue
@@ -151,10 +159,10 @@ def remove_images(client: docker.DockerClient) -> list[str]:
 
 
 def remove_nameless_images(client: docker.DockerClient) -> list[str]:
-    """Remove images whose name a newer build has taken; one that a running container uses is not left over yet.
+    """Remove images whose name a newer build has taken, unless a container uses them; return their short ids.
 
-    Returns:
-        Short numbers of the images that are gone.
+    Args:
+        client: Client of the engine.
     """
     removed = []
     for old in client.images.list(filters={"label": f"{LABEL}=1", "dangling": True}):
@@ -164,13 +172,13 @@ def remove_nameless_images(client: docker.DockerClient) -> list[str]:
     return removed
 
 
-# ---- strategies: each returns the name of an image with a Python, or raises with the reason why not
+# ---- strategies: each returns the name of an image with a Python, or raises the reason why it cannot
 
 
 def _from_registry(client: docker.DockerClient, base: str | None, progress: Progress) -> str:
     name = base or f"python:{_PYTHON}-slim"
     if not _exists(client, name):
-        with _timeout(client, _PROBE_SECONDS):  # a registry that drops packets would hold us for minutes
+        with _timeout(client, _PROBE_SECONDS):  # a registry that drops packets would block for minutes
             client.api.inspect_distribution(name)
         progress(f"pulling {name}")
         with _timeout(client, _SILENCE_SECONDS):
@@ -225,7 +233,7 @@ def _build(
 ) -> None:
     started = time.monotonic()
     source = _STRATEGIES[strategy](client, base, progress)
-    # Where the engine reached a registry pip runs in there too: the platform of the host may need other wheels.
+    # If the engine reached a registry, pip runs in the engine too: the platform of the host may need other wheels.
     image = _assemble(client, source, packages, tag, pip_inside=strategy == "registry")
     _accept(client, image, source, any_version=base is not None)
     image.tag(tag)
@@ -236,7 +244,7 @@ def _build(
 def _assemble(
     client: docker.DockerClient, source: str, packages: Sequence[str], tag: str, pip_inside: bool
 ) -> docker.models.images.Image:
-    """Put packages and box on the base ``source``; the image has no name yet."""
+    """Add packages and box to the base ``source``; the image has no name yet."""
     with tempfile.TemporaryDirectory(prefix="codegym-image-") as folder:
         context = Path(folder)
         _stage_box(context / "box")
@@ -263,7 +271,7 @@ def _dockerfile(base: str, packages: Sequence[str]) -> str:
         pip = ["python3", "-m", "pip", "install", "--no-cache-dir", "--target", PACKAGES_PATH, *packages]
         lines.append(f"RUN {json.dumps(pip)}")
     if not base.startswith(_BASE_REPOSITORY):
-        # Public images come without .pyc files; on a read-only root every process would compile again.
+        # Public images have no .pyc files; on a read-only root every process would compile again.
         lines.append(f"RUN {json.dumps(['python3', '-c', _COMPILE_ALL])}")
     lines += [
         f"COPY packages {PACKAGES_PATH}",
@@ -274,7 +282,7 @@ def _dockerfile(base: str, packages: Sequence[str]) -> str:
 
 
 def _accept(client: docker.DockerClient, image: docker.models.images.Image, source: str, any_version: bool) -> None:
-    """Run a few lines in ``image`` as the box would; where that fails neither it nor its base stays."""
+    """Run a few lines in ``image`` as the box would; if that fails, remove it and its base."""
     trial = ["python", "-I", "-S", "-c", _TRIAL]
     try:
         output = client.containers.run(
@@ -282,10 +290,10 @@ def _accept(client: docker.DockerClient, image: docker.models.images.Image, sour
         )
         version = output.decode().strip()
         if version != _PYTHON and not any_version:
-            raise SandboxUnavailable(f"it gave Python {version}, this host has {_PYTHON}")
+            raise SandboxUnavailable(f"wrong Python in the image: got {version}; expected {_PYTHON}, as on this host")
     except Exception:
         client.images.remove(image.id, force=True)
-        if source.startswith(_BASE_REPOSITORY):  # by its name the next call would take it for a good one
+        if source.startswith(_BASE_REPOSITORY):  # otherwise the next call would use it, by its name
             client.images.remove(source, force=True)
         raise
 
@@ -302,7 +310,7 @@ def _stage_box(folder: Path) -> None:
     folder.mkdir()
     for file in _box_files():
         shutil.copy(file, folder)
-    # No time stamp and no temporary path inside: the same sources give the same bytes, the engine's build cache holds.
+    # No time stamps and no temporary paths: equal sources give equal bytes, so the engine's build cache works.
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(folder, ddir=BOX_PATH, quiet=2, invalidation_mode=unchecked)
 
@@ -316,7 +324,7 @@ def _import(client: docker.DockerClient, root: Path, tag: str) -> None:
 
 @contextmanager
 def _tar(folder: Path) -> Iterator[IO[bytes]]:
-    """Pack ``folder`` in a fixed order, owned by root and readable by everybody, into a temporary file."""
+    """Pack ``folder`` in a fixed order, owned by root and readable by all, into a temporary file."""
     with tempfile.NamedTemporaryFile(prefix="codegym-image-", suffix=".tar") as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(folder, arcname=".", filter=_public)
@@ -325,7 +333,7 @@ def _tar(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def _public(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Open an entry to the unprivileged user of the box, whatever its mode here; no devices, no set-uid programs."""
+    """Make an entry readable for the unprivileged user of the box; leave out devices and set-uid bits."""
     if not (entry.isdir() or entry.isfile() or entry.issym() or entry.islnk()):
         return None
     executable = entry.isdir() or entry.mode & 0o100
@@ -335,7 +343,7 @@ def _public(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return entry
 
 
-# ---- small things
+# ---- helpers
 
 
 def _digest(*parts: object) -> str:
@@ -352,7 +360,7 @@ def _exists(client: docker.DockerClient, name: str) -> bool:
 
 @contextmanager
 def _timeout(client: docker.DockerClient, seconds: int) -> Iterator[None]:
-    """Let the client wait ``seconds`` for a sign of life; most of its methods take no time limit of their own."""
+    """Let the client wait ``seconds`` for an answer; most of its methods take no time limit of their own."""
     before, client.api.timeout = client.api.timeout, seconds
     try:
         yield

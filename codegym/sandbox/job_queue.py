@@ -1,4 +1,4 @@
-"""The jobs of a pool: what waits, who takes how much of it, and what is taken over from a box that takes its time."""
+"""Queue of a pool: the jobs that wait, how many of them a worker takes, and the jobs that idle workers steal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from codegym.sandbox.box.protocol import BATCH
 from codegym.sandbox.connection import Box, BoxRequest
 
 MAX_IN_FLIGHT = 2 * BATCH
-"""Requests that a box has in hand at most: some wait in its socket while it works."""
+"""Maximum number of requests that a box holds: some wait in its socket while it works on others."""
 SMALL_BYTES = 8192
-"""Larger requests are not sent together: they could fill the socket while the box waits to answer."""
+"""Requests of at least this size are sent one by one: together they could fill the socket while the box is busy."""
 STEAL_SECONDS = 0.1
-"""What waits longer than this behind another program is run by a worker that has nothing to do."""
+"""Idle workers steal a job that has waited this long behind another program."""
 
 
 @dataclass(eq=False)
@@ -28,47 +28,51 @@ class Job:
     """One request, until its future is done."""
 
     number: int
+    """Number of the request within its pool."""
     request: Request
+    """Program and job."""
     exclusive: bool = False
-    """Nothing else may run in the pool."""
+    """Whether nothing else may run in the pool meanwhile."""
     future: Future[Execution] = field(default_factory=Future)
+    """Future that gets the execution."""
     attempts: int = 0
-    """How often a box failed that had only this one."""
+    """Number of boxes that failed while they held only this job."""
     hangs: int = 0
+    """Number of boxes that hung on this job."""
     retry_alone: bool = False
-    """A box failed that had it in hand, so that it has the next one for itself."""
+    """Whether a box that held it has failed, so that it gets the next one for itself."""
     is_duplicated: bool = False
-    """Two workers have it."""
+    """Whether two workers have it."""
     prefetch: bool = True
-    """Its tests may send their questions together."""
+    """Whether its tests may send their questions together."""
 
     def __post_init__(self) -> None:
-        self.future.set_running_or_notify_cancel()  # one that was cancelled could take no result
+        self.future.set_running_or_notify_cancel()  # a cancelled future could take no result
         self._is_small = _num_bytes(self.request) < SMALL_BYTES
 
     @property
     def box_request(self) -> BoxRequest:
-        """What a box gets."""
+        """Return the request as it is sent to a box."""
         return BoxRequest(self.number, self.request, cold=self.attempts > 0, prefetch=self.prefetch)
 
     @property
     def can_share(self) -> bool:
-        """Whether it may be in a box with others."""
+        """Whether it may be in a box with other jobs."""
         return self._is_small and not (self.exclusive or self.retry_alone)
 
     def finish(self, execution: Execution) -> None:
-        """Set the result; where two workers have it the first one counts."""
+        """Set the result; if two workers have the job, the first ``execution`` counts."""
         with suppress(InvalidStateError):
             self.future.set_result(execution)
 
     def fail(self, error: Exception) -> None:
-        """Set an error in the place of a result."""
+        """Set ``error`` in place of a result."""
         with suppress(InvalidStateError):
             self.future.set_exception(error)
 
 
 def _num_bytes(request: Request) -> int:
-    """How long the message for it may be; endless where nobody knows."""
+    """Return an upper bound of the length of the message; unbounded if it is not known without encoding it."""
     job = request.job
     if isinstance(job, CallJob):
         return sys.maxsize
@@ -78,22 +82,28 @@ def _num_bytes(request: Request) -> int:
 
 @dataclass(eq=False)
 class Worker:
-    """What one worker holds: its box, and the jobs that are in it, oldest first."""
+    """State of one worker: its box, and the jobs that are in it, oldest first."""
 
     box: Box | None = None
+    """The worker's box; None before its first job and after a failure."""
     jobs: deque[Job] = field(default_factory=deque)
+    """Jobs that are in the box, oldest first."""
     since: float = 0.0
-    """When the oldest job became the oldest."""
+    """Time at which the oldest job became the oldest."""
 
     def stealable(self) -> Job | None:
-        """The last job, where it has waited behind another one for long and nobody has taken it over."""
+        """Return the last job if it has waited long behind another one and no other worker has it yet."""
         if len(self.jobs) < 2 or time.monotonic() - self.since < STEAL_SECONDS:
             return None
         return next((job for job in [*self.jobs][:0:-1] if not job.is_duplicated), None)
 
 
 class JobQueue:
-    """Jobs for the workers. A job that wants to be alone starts when nothing runs, and nothing starts beside it."""
+    """Queue of jobs for the workers. An exclusive job starts when nothing runs, and nothing starts beside it.
+
+    Args:
+        workers: Workers of the pool, from which idle ones steal.
+    """
 
     def __init__(self, workers: list[Worker]) -> None:
         self.closed = False
@@ -105,7 +115,12 @@ class JobQueue:
         self._runs_exclusive = False
 
     def put(self, job: Job, first: bool = False) -> None:
-        """Add a job, at the front where it was already begun; fails it where the sandbox is closed."""
+        """Add a job; fail it if the queue is closed.
+
+        Args:
+            job: The job to add.
+            first: Put it at the front, because it had been started before.
+        """
         with self._changed:
             if self.closed:
                 job.fail(SandboxError("the sandbox is closed"))
@@ -115,7 +130,7 @@ class JobQueue:
             self._changed.notify()
 
     def take(self, most: int) -> list[Job]:
-        """The next job, with as many others that it may share a box with; none when the queue is closed."""
+        """Wait for the next job and return up to ``most`` that may share a box; none if the queue is closed."""
         with self._changed:
             while not self.closed:
                 if (job := self._next() or self._steal()) is not None:
@@ -125,7 +140,7 @@ class JobQueue:
         return []
 
     def take_more(self, most: int) -> list[Job]:
-        """Jobs for a box that has others in hand, as far as there are any that may share it."""
+        """Return up to ``most`` further jobs for a box that holds others, without waiting."""
         with self._changed:
             return self._some(most)
 
@@ -138,7 +153,7 @@ class JobQueue:
         return self._waiting.popleft() if self._waiting else None
 
     def _some(self, most: int) -> list[Job]:
-        """Sociable jobs from the front, at most half of this worker's share of what waits."""
+        """Take jobs that can share from the front, at most half of this worker's share of the queue."""
         jobs: list[Job] = []
         share = 0 if self._runs_exclusive or self._waiting_exclusive else len(self._waiting) // (2 * len(self._workers))
         while len(jobs) < min(most, share) and self._waiting[0].can_share:
@@ -147,7 +162,7 @@ class JobQueue:
         return jobs
 
     def _steal(self) -> Job | None:
-        """One that waits in another box behind a long program; it stays there too, and the first to end counts."""
+        """Return a job queued behind a slow program in another box. It runs in both; the first result counts."""
         if self._runs_exclusive or self._waiting_exclusive:
             return None
         job = next((job for worker in self._workers if (job := worker.stealable()) is not None), None)
@@ -156,7 +171,7 @@ class JobQueue:
         return job
 
     def release(self, job: Job) -> None:
-        """The job no longer runs."""
+        """Note that ``job`` no longer runs."""
         with self._changed:
             self._num_running -= 1
             if job.exclusive:
@@ -165,7 +180,7 @@ class JobQueue:
                 self._changed.notify_all()
 
     def drain(self) -> list[Job]:
-        """Take out everything that waits."""
+        """Remove and return all waiting jobs."""
         with self._changed:
             jobs = [*self._waiting_exclusive, *self._waiting]
             self._waiting_exclusive.clear()
@@ -173,7 +188,7 @@ class JobQueue:
             return jobs
 
     def close(self) -> None:
-        """Let every waiting worker go."""
+        """Close the queue and wake every waiting worker."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Workers that keep boxes busy: one thread and one box each, whatever the boxes are made of."""
+"""Pool of boxes: one thread and one box for each worker, whatever the boxes are made of."""
 
 from __future__ import annotations
 
@@ -18,30 +18,43 @@ from codegym.sandbox.connection import Box, PrefetchMismatch
 from codegym.sandbox.job_queue import MAX_IN_FLIGHT, Job, JobQueue, Worker
 
 MAX_ATTEMPTS = 3
+"""Number of boxes that may fail with one job alone before the job fails."""
 PROBE_EVERY = 1000
+"""Number of programs between two health checks of a box."""
 LAUNCH_SECONDS = 60.0
+"""Time for which launching a box is retried, in seconds."""
 
 Launch = Callable[[], Box]
 
 
 class Pool(Sandbox):
-    """A sandbox of ``num_workers`` boxes; back ends are subclasses that say how a box is launched.
+    """Sandbox of several boxes; back ends are subclasses that launch boxes.
 
-    A box has several programs in hand. One that dies, hangs or fails its probe is replaced, and what it had in hand
-    runs again, one at a time; where a program's box fails ``MAX_ATTEMPTS`` times so, its future gets a
-    ``SandboxError`` (or a timeout, where the box hung each time). Boxes are recycled after ``recycle_after`` programs.
-    The first box is launched at once, so that a back end that cannot work says so here.
+    A box holds several programs at once. One that dies, hangs or fails its health check is replaced, and its programs
+    run again, one at a time. If the box of a single program fails ``MAX_ATTEMPTS`` times, the program's future gets a
+    ``SandboxError`` (or a timeout, if the box hung each time). Boxes are recycled after ``recycle_after`` programs.
+    The first box is launched at once, so that a back end that cannot work fails here.
+
+    Args:
+        launch: Function that starts a box.
+        num_workers: Number of boxes.
+        limits: Largest limits that a request may ask for.
+        recycle_after: Number of programs after which a box is replaced.
+
+    Raises:
+        SandboxUnavailable: The first box could not be launched.
+        ValueError: ``num_workers`` is below 1.
     """
 
     def __init__(self, launch: Launch, num_workers: int, limits: Limits, recycle_after: int) -> None:
         if num_workers < 1:
-            raise ValueError(f"num_workers must be at least 1, got {num_workers}")
+            raise ValueError(f"wrong num_workers: got {num_workers}; expected at least 1")
         self.num_workers = num_workers
         self.limits = limits
         self._launch = launch
         self._recycle_after = recycle_after
         self._first_health_check = min(PROBE_EVERY, recycle_after)
-        """How many programs a fresh box serves before it is looked at."""
+        """Number of programs that a fresh box serves before its first health check."""
         workers = [Worker() for _ in range(num_workers)]
         self._queue = JobQueue(workers)
         self._numbers = itertools.count()
@@ -62,23 +75,23 @@ class Pool(Sandbox):
         atexit.register(self.close)
 
     def submit(self, request: Request, *, exclusive: bool = False) -> Future[Execution]:
-        """Queue a request; see ``codegym.sandbox.base.Sandbox``.
+        """Queue a request; see ``codegym.sandbox.Sandbox``.
 
         Raises:
-            ValueError: the request wants more memory, processes or temporary space than the boxes were made with.
+            ValueError: The request asks for more memory, processes or temporary space than the boxes were made with.
         """
         for name in ("memory_mb", "processes", "temp_mb"):
             if getattr(request.limits, name) > getattr(self.limits, name):
                 raise ValueError(
-                    f"the request's limit {name}={getattr(request.limits, name)} is above the sandbox's own "
-                    f"{getattr(self.limits, name)}: make the sandbox with these limits"
+                    f"limit above the sandbox's own: got {name}={getattr(request.limits, name)}; expected at most "
+                    f"{getattr(self.limits, name)}. Open the sandbox with these limits"
                 )
         job = Job(next(self._numbers), request, exclusive)
         self._queue.put(job)
         return job.future
 
     def close(self) -> None:
-        """End all workers; what still waits fails with ``SandboxError``."""
+        """End all workers; waiting requests fail with ``SandboxError``."""
         self._closing.set()
         self._queue.close()
         for job in self._queue.drain():
@@ -91,19 +104,19 @@ class Pool(Sandbox):
         atexit.unregister(self.close)
 
     def _work(self, worker: Worker) -> None:
-        """One worker: keep a box supplied, replace it when it fails."""
+        """Run one worker: keep its box supplied, replace the box if it fails."""
         is_open = True
         while is_open:
             try:
                 is_open = self._serve(worker)
-            except Exception as error:  # of any kind: a worker that ends here would leave its jobs waiting for ever
+            except Exception as error:  # of any kind: a worker that ends here would leave its jobs waiting forever
                 self._end(worker.box)
                 worker.box = None
-                self._give_back(worker.jobs, error)
+                self._requeue(worker.jobs, error)
         self._end(worker.box)
 
     def _serve(self, worker: Worker) -> bool:
-        """One round: take what fits, send it, receive the oldest. False when the sandbox is closed."""
+        """Take the jobs that fit, send them, receive the oldest; return False if the sandbox is closed."""
         jobs = worker.jobs
         if not jobs and worker.box is not None and worker.box.num_served >= worker.box.next_health_check:
             self._health_check(worker, worker.box)
@@ -112,7 +125,7 @@ class Pool(Sandbox):
                 worker.since = time.monotonic()
             jobs.extend(taken)
             worker.box = worker.box or self._launch_patiently()
-            if self._queue.closed:  # close() may have interrupted all boxes before this one came
+            if self._queue.closed:  # close() may have interrupted all boxes before this one was launched
                 raise SandboxError("the sandbox was closed")
             worker.box.send(*[job.box_request for job in taken])
         if worker.box is None or not jobs:
@@ -121,7 +134,7 @@ class Pool(Sandbox):
         return True
 
     def _take(self, worker: Worker) -> list[Job]:
-        """Jobs for the box, several at once, so that it does alike things together."""
+        """Take jobs for the worker's box, several at once, so that the box does similar work together."""
         box, jobs = worker.box, worker.jobs
         until_check = self._first_health_check if box is None else box.next_health_check - box.num_served
         most = min(BATCH, until_check - len(jobs))
@@ -130,7 +143,7 @@ class Pool(Sandbox):
         return self._queue.take_more(most) if jobs[0].can_share and len(jobs) <= MAX_IN_FLIGHT - BATCH else []
 
     def _receive(self, worker: Worker, box: Box) -> None:
-        """Wait for the oldest job; it goes back into the queue where it has to run again."""
+        """Wait for the oldest job; queue it again if it has to run without prefetching."""
         oldest = worker.jobs[0]
         try:
             execution = box.receive(oldest.number, oldest.request)
@@ -146,7 +159,7 @@ class Pool(Sandbox):
             self._queue.put(oldest, first=True)
 
     def _health_check(self, worker: Worker, box: Box) -> None:
-        """Probe a box that has served for a while, replace one that has done enough."""
+        """Probe a box that has served many programs; replace it if it has served ``recycle_after``."""
         if box.num_served >= self._recycle_after:
             self._end(box)
             worker.box = None
@@ -162,25 +175,25 @@ class Pool(Sandbox):
             self._boxes.remove(box)
         box.close()
 
-    def _give_back(self, jobs: deque[Job], error: BaseException) -> None:
-        """Queue the jobs of a failed box again, each to have a box for itself: then it is known whose doing it was."""
+    def _requeue(self, jobs: deque[Job], error: BaseException) -> None:
+        """Requeue the jobs of a failed box, one a box, so that the job that caused the failure can be identified."""
         was_alone = len(jobs) == 1
         while jobs:
             job = jobs.pop()
             self._queue.release(job)
             job.retry_alone = True
             job.attempts += was_alone
-            job.hangs += not jobs and isinstance(error, TimeoutError)  # what came before has been answered
-            if job.hangs >= MAX_ATTEMPTS:  # it hung three boxes in a row: that is the program's doing
+            job.hangs += not jobs and isinstance(error, TimeoutError)  # jobs before it have been answered
+            if job.hangs >= MAX_ATTEMPTS:  # it hung three boxes in a row: that is caused by the program
                 job.finish(Execution(runs=(Run(ExitReason.TIMEOUT, cpu_seconds=job.request.limits.cpu_seconds),)))
             elif self._queue.closed or job.attempts >= MAX_ATTEMPTS or isinstance(error, SandboxUnavailable):
                 reason = f"{type(error).__name__}: {error}"
-                job.fail(SandboxError(f"no verdict after {job.attempts} attempts; the last: {reason}"))
+                job.fail(SandboxError(f"no verdict after {job.attempts} attempts; the last error is {reason}"))
             elif not job.future.done():
                 self._queue.put(job, first=True)
 
     def _launch_patiently(self) -> Box:
-        """Launch a box, waiting for an engine that may be restarting; for one that stays down only once."""
+        """Launch a box, waiting for an engine that may be restarting; wait only once for one that stays down."""
         deadline = time.monotonic() + (0.0 if self._is_down else LAUNCH_SECONDS)
         pause = 0.1
         while True:
@@ -202,10 +215,10 @@ class Pool(Sandbox):
         try:
             box.probe(secrets.token_hex(8))
         except Exception as error:
-            words = box.log_tail()
+            log = box.log_tail()
             self._end(box)
             raise SandboxError(
-                f"a fresh box did not answer ({type(error).__name__}: {error}); it wrote: {words}"
+                f"a fresh box did not answer ({type(error).__name__}: {error}); its log ends with: {log}"
             ) from error
         box.next_health_check = self._first_health_check
         return box

@@ -1,4 +1,4 @@
-"""The process back end: boxes made of the host's own namespaces, without a container engine."""
+"""Process back end: boxes made of the host's own namespaces, without a container engine."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from codegym.sandbox.connection import Box
 from codegym.sandbox.pool import Pool
 
 BOX = Path(__file__).parent / "box"
+"""Folder of the program that runs in a box."""
 BOX_INSIDE = "/codegym_box"
-"""Where a box that has a root of its own finds itself."""
+"""Path of that folder in a box with its own root."""
 LEVELS = ("root", "user", "plain")
+"""Levels of isolation, the strongest first."""
 PRELOAD = (
     "typing",
     "collections",
@@ -40,7 +42,7 @@ PRELOAD = (
     "string",
     "random",
 )
-"""What programs import most, loaded once in the forker; every page of it makes each fork a little dearer."""
+"""Modules that programs import most, loaded once in the forker; every page of them makes each fork a bit slower."""
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",
@@ -51,46 +53,54 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""All that a program finds in its environment; a fixed hash seed and time zone make runs repeatable."""
+"""Environment variables of a program; a fixed hash seed and time zone make runs repeatable."""
 START_ENVIRONMENT = ENVIRONMENT | {"LD_BIND_NOW": "1"}
-"""What a box starts with: libraries look up their functions at once, not every fork those that it is first to call."""
+"""Environment variables of a box: libraries resolve their functions at once instead of in every fork."""
 CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
-"""What a forker keeps where it may: to change to the programs' user, to end their processes, to delete their files."""
+"""Capabilities that a forker keeps: to change to the programs' user, end their processes, and delete their files."""
 FLAGS = ("-s", "-S", "-P", "-X", "utf8")
+"""Options of the interpreters in a box."""
 
 
 def random_uid() -> int:
-    """A user for programs and, one above, for the server; each box its own, since processes are counted by user."""
+    """Return a user id for programs; the next is for the server. Boxes differ, because the kernel counts by user."""
     return random.SystemRandom().randrange(20_000, 60_000, 2)
 
 
 class ProcessSandbox(Pool):
-    """Runs programs in boxes made of namespaces, as strong as this host allows; ``level`` says which came of it.
+    """Runs programs in boxes made of Linux namespaces, at the strongest level of isolation that this host allows.
 
-    Covered, at level "root" (needs root) and "user" (needs user namespaces): no network; no process of the host in
-    sight; a read-only view of the system programs and the Python installation without its installed packages; a
-    private /tmp and /dev/shm of limited size, emptied after each program; no capabilities, no privilege gain, a
-    system call filter (no ptrace, no IPC that outlives a process, no namespaces, no mounts, no io_uring or BPF);
-    limits on CPU time, wall time, memory of the process tree, processes, file size and output. At "root" each box
-    also has a user of its own for programs and another for the server, and a control group for memory where
-    control groups can be written; at "user" each program has a process namespace of its own.
+    *Covered* at the levels "root" (needs root) and "user" (needs user namespaces):
 
-    Not covered: faults of the kernel itself, which is shared with the host; timing and cache side channels; at
-    "user" the memory of the tree is sampled every 50 ms where no control group can be made, and a program, being
-    process 1 of its namespace, does not die of signals that it sends to itself without a handler. At "plain" (neither
-    root nor user namespaces) programs see the host's files and processes with the caller's rights and can kill the
-    server, which costs a verdict but never forges one: use it for programs you wrote yourself.
+    - There is no network, and no process of the host is visible.
+    - System programs and the Python installation are read-only, without its installed packages.
+    - /tmp and /dev/shm are private, of limited size, and emptied after each program.
+    - Programs have no capabilities and cannot gain privileges. A system call filter forbids ptrace, IPC that outlives
+      a process, namespaces, mounts, io_uring and BPF.
+    - CPU time, wall time, memory of the process tree, processes, file size and output are limited.
+    - At "root", each box has one user for programs, another for the server, and a control group for memory if control
+      groups can be written. At "user", each program has a process namespace of its own.
+
+    *Not covered*:
+
+    - Faults of the kernel, which is shared with the host.
+    - Timing and cache side channels.
+    - At "user", the memory of the process tree is sampled every 50 ms if no control group can be made. A program is
+      process 1 of its namespace, so signals that it sends to itself without a handler do not end it.
+    - At "plain" (neither root nor user namespaces), programs see the host's files and processes with the caller's
+      rights. They can kill the server, which costs a verdict but never forges one. Use this level only for programs
+      that you wrote yourself.
 
     Args:
-        limits: the most that a request may ask for.
-        num_workers: boxes; by default one for each core.
-        level: "root", "user" or "plain"; by default the strongest that works.
-        packages: importable packages of this interpreter that programs may use too.
-        preload: modules that are loaded before programs run, so that importing them costs nothing.
-        recycle_after: programs after which a box is replaced.
+        limits: Largest limits that a request may ask for.
+        num_workers: Number of boxes; by default one for each core.
+        level: Level of isolation, "root", "user" or "plain"; by default the strongest that works.
+        packages: Importable packages of this interpreter that programs may use too.
+        preload: Modules that are loaded before programs run, so that importing them costs no time.
+        recycle_after: Number of programs after which a box is replaced.
 
     Raises:
-        SandboxUnavailable: no level works here; the message says why for each.
+        SandboxUnavailable: No level works here; the message has the reason for each of them.
     """
 
     def __init__(
@@ -125,7 +135,7 @@ class ProcessSandbox(Pool):
 
 
 def sweep() -> None:
-    """Remove what processes of ours left behind that were killed: empty folders and control groups."""
+    """Remove empty folders and control groups of codegym processes that were killed."""
     for folder in [*Path(tempfile.gettempdir()).glob("codegym-*-*"), *ControlGroup.leftovers()]:
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
@@ -134,10 +144,10 @@ def sweep() -> None:
 
 
 def strongest_level() -> str:
-    """The first level at which a box starts on this host.
+    """Return the first level at which a box starts on this host.
 
     Raises:
-        SandboxUnavailable: none does.
+        SandboxUnavailable: No box starts at any level.
     """
     reasons = []
     for level in LEVELS:
@@ -149,7 +159,7 @@ def strongest_level() -> str:
 
 
 def unavailable_reason(level: str) -> str | None:
-    """What keeps a level from working here, or None where it works: a box is started and probed."""
+    """Start and probe a box at a ``level``; return the reason why it does not work, None if it does."""
     if not sys.platform.startswith("linux"):
         return f"needs Linux, this is {sys.platform}"
     if level == "root" and os.geteuid() != 0:
@@ -169,7 +179,7 @@ def unavailable_reason(level: str) -> str | None:
 
 @dataclass
 class _BoxProcess:
-    """What a box leaves on the host, and its removal."""
+    """Resources of a box on the host, and their removal."""
 
     process: subprocess.Popen[bytes]
     root: str
@@ -177,7 +187,7 @@ class _BoxProcess:
     log: IO[bytes]
 
     def log_tail(self) -> str:
-        """What the box wrote before it died."""
+        """Return the end of the box's log."""
         self.log.seek(max(0, self.log.seek(0, os.SEEK_END) - 2000))
         return self.log.read().decode(errors="replace").strip()
 
@@ -196,16 +206,27 @@ def _remove_traces(root: str, group: ControlGroup | None) -> None:
 
 @functools.cache
 def _compile_box() -> None:
-    """Leave the byte code of the box beside it: no box writes it, and compiling takes pages that every fork gets."""
+    """Write the byte code of the box beside it: boxes cannot, and compiling takes memory pages that every fork gets."""
     compileall.compile_dir(BOX, quiet=2)
 
 
 def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tuple[str, ...]) -> Box:
-    """Start one box at a level; it is not probed yet."""
+    """Start one box without probing it.
+
+    Args:
+        level: Level of isolation.
+        limits: Largest limits of its programs.
+        preload: Modules that are loaded before programs run.
+        packages: Installed packages that programs may import.
+
+    Raises:
+        SandboxError: No process can be had, or it cannot enter its control group.
+        SandboxUnavailable: A package is not installed.
+    """
     _compile_box()
     shown = [(path, f"/codegym_packages/{path.name}") for name in packages for path in _package_paths(name)]
     root = tempfile.mkdtemp(prefix=f"codegym-{os.getpid()}-")
-    group = ControlGroup.create(limits)  # None where it may not
+    group = ControlGroup.create(limits)
     host_end, box_end = socket.socketpair()
     writable = [root] if level == "plain" else ["/tmp", "/dev/shm"]
     settings = {
@@ -236,7 +257,7 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
             start_new_session=True,
             preexec_fn=group.enter if group else None,
         )
-    except (OSError, subprocess.SubprocessError) as error:  # no process to be had, or not in the control group
+    except (OSError, subprocess.SubprocessError) as error:
         for opened in (host_end, log):
             opened.close()
         _remove_traces(root, group)
@@ -248,10 +269,12 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
 
 
 def _package_paths(name: str) -> list[Path]:
-    """Where an installed package lies, with the folder of its shared libraries beside it."""
+    """Return the path of an installed package, and of the folder of its shared libraries beside it."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise SandboxUnavailable(f"package {name!r} is not installed in {sys.prefix}, so programs cannot have it")
+        raise SandboxUnavailable(
+            f"package not installed in {sys.prefix}: got {name!r}; expected an importable name. Install it for programs"
+        )
     path = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
     libraries = path.with_name(f"{name}.libs")
     return [path, libraries] if libraries.exists() else [path]

@@ -1,9 +1,9 @@
-"""A root file system made of this host's own Python: interpreter, standard library, shared libraries, a shell.
+"""Root file system made of this host's own Python: interpreter, standard library, shared libraries, a shell.
 
-For machines that reach no registry (``codegym.sandbox.image``). Everything keeps the path that it has here, since
-an interpreter finds its home, and the ELF loader its libraries, by paths that were compiled in.
+It is for machines that reach no registry (``codegym.sandbox.image``). Every file keeps its path, because an interpreter
+finds its home, and the ELF loader its libraries, by paths that are compiled in.
 
-Not covered: name services (``pwd`` and ``grp`` know only root and nobody), locales other than C.UTF-8.
+Not covered: name services (``pwd`` and ``grp`` know only the users 0 and 65534), locales other than C.UTF-8.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _GROUP = "root:x:0:\nnogroup:x:65534:\n"
 
 
 def host_interpreter() -> Path:
-    """The interpreter behind a virtual environment."""
+    """Return the interpreter behind a virtual environment."""
     return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
 def stage_host_root(root: Path) -> None:
-    """Fill the empty folder ``root``.
+    """Fill the empty folder ``root`` with a root file system.
 
     Raises:
-        SandboxUnavailable: the host lacks something that is needed to do it.
+        SandboxUnavailable: The host lacks something that is needed.
     """
     if sys.platform != "linux" or not shutil.which("ldd"):
         raise SandboxUnavailable("needs a Linux host with the program ldd")
@@ -62,7 +62,13 @@ def stage_host_root(root: Path) -> None:
 
 
 def link(root: Path, target: str, path: str) -> None:
-    """Let ``path`` in the new root lead to ``target`` in it, unless ``path`` is there already."""
+    """Make a symbolic link in the new root, unless its path exists already.
+
+    Args:
+        root: Folder of the new root.
+        target: Path that the link leads to, within the new root.
+        path: Path of the link, within the new root.
+    """
     place = _inside(root, path)
     if not os.path.lexists(place):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +76,11 @@ def link(root: Path, target: str, path: str) -> None:
 
 
 def _stage_python(root: Path) -> list[Path]:
-    """Copy interpreter and standard library; returns the extension modules."""
+    """Copy interpreter and standard library; return the extension modules."""
     interpreter, library = host_interpreter(), Path(sysconfig.get_path("stdlib"))
     _copy(root, interpreter)
     _copy_folder(root, library, _LEFT_OUT)
-    # Up-to-date .pyc files came along and are kept; what lacks one gets it now, as the box has a read-only root.
+    # The box has a read-only root, so every module that lacks an up-to-date .pyc file gets one now.
     compileall.compile_dir(_inside(root, library), quiet=2)
     for name in ("bin/python3", "local/bin/python3", "local/bin/python"):
         link(root, str(interpreter), f"/usr/{name}")
@@ -83,12 +89,12 @@ def _stage_python(root: Path) -> list[Path]:
 
 
 def _stage_libraries(root: Path, files: Iterable[Path]) -> None:
-    """Copy all shared libraries that ``files`` need, the ELF loader included, as the loader of this host finds them."""
-    # ldd ends with an error where one of the files needs nothing; that is no trouble.
+    """Copy the ELF loader and all shared libraries that ``files`` need, as the loader of this host finds them."""
+    # ldd ends with an error if one of the files needs no library; that is harmless.
     answer = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False).stdout
     libraries = {Path(path) for path in re.findall(r"^\s+(?:\S+ => )?(/\S+) \(0x", answer, re.MULTILINE)}
     libraries |= {folder / name for folder in {path.parent for path in libraries} for name in _PROMISED}
-    # The cache tells the loader of folders that it would not search by itself.
+    # The cache lists folders that the loader would not search by itself.
     for file in sorted(libraries | {Path("/etc/ld.so.cache")}):
         if file.exists():
             _copy(root, file)

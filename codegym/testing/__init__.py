@@ -1,7 +1,7 @@
-"""Contract checks for whoever writes a back end or a line scorer of his own.
+"""Contract checks for authors of back ends and line scorers.
 
-A line scorer that passes ``check_line_scorer`` may be given to any environment. For back ends the contract is what the
-judge counts on, as programs that must behave; one that passes ``check_sandbox`` may be given to ``codegym.Judge``:
+A line scorer that passes ``check_line_scorer`` works in any environment. The contract of back ends consists of programs
+whose executions must be as the judge expects; a back end that passes ``check_sandbox`` works with ``codegym.Judge``:
 
 >>> from codegym.sandbox.process import ProcessSandbox
 >>> check_sandbox(ProcessSandbox)  # doctest: +SKIP
@@ -20,21 +20,22 @@ With pytest, one test for each check and one sandbox for all of them::
 
 The contract of back ends, beyond the records of ``codegym.sandbox.base``:
 
-*Running.* Every stdin gets a process of its own, run as ``__main__``. What it printed arrives byte for byte up to the
-limit. Its end is told apart: by itself with its exit status, by a signal, or by a limit, and by which. Limits hold for
-the whole process tree. An uncaught exception comes with type, message and line.
+*Running.* Every stdin gets a process of its own, run as ``__main__``. Its printed bytes arrive unchanged, up to the
+limit. Its end is distinguished: exit with a status, a signal, or one of the limits. Limits hold for the whole process
+tree. An uncaught exception has type, message and line.
 
-*Answers.* Values cross as plain data of exact builtin types; nothing of the program's own decides equality. Each check
-of an examination counts alone: it held, it did not hold, the program raised, or the process did not get that far.
-An exit status of 0 is never an answer.
+*Answers.* Values cross as plain data of exact builtin types; no object of the program decides equality. Each check of
+an ``AssertJob`` counts separately: it held, it did not hold, the program raised, or the process ended before it. An
+exit status of 0 is never an answer.
 
-*Isolation.* No network, nothing of the host's environment, an empty temporary directory for every program, and
-nothing alive when the execution is there. What one program does changes no execution of another.
+*Isolation.* A program has no network, no environment variables of the host, and an empty temporary directory. None of
+its processes is alive when its execution is done. No program changes the execution of another.
 
-*Calling.* ``submit`` may be called from many threads; ``alone`` runs beside nothing; after ``close`` it fails.
+*Calling.* ``submit`` may be called from many threads; an ``exclusive`` request runs beside no other; after ``close``,
+``submit`` fails.
 
 A broken promise is an ``AssertionError`` that names it. Not covered: faults of the kernel, side channels, and attacks
-on the judge that need more than one program; ``tests/exploits`` of the checkout has some hundred of those.
+on the judge that need more than one program; ``tests/exploits`` of the repository has hundreds of those.
 """
 
 from __future__ import annotations
@@ -51,20 +52,20 @@ __all__ = ["CONTRACT_LIMITS", "SANDBOX_CONTRACT", "check_closing", "check_line_s
 SANDBOX_CONTRACT: dict[str, Check] = {
     check.__name__: check for module in (running, answers, isolation, calling) for check in module.CHECKS
 }
-"""Name -> check of a sandbox that was made with ``CONTRACT_LIMITS``; in any order, and the sandbox stays usable."""
+"""Name -> check of a sandbox that was opened with ``CONTRACT_LIMITS``. Any order works; the sandbox stays usable."""
 
 check_closing = calling.closes
-"""The last check: closes the sandbox."""
+"""Last check, which closes the sandbox."""
 
 
 def check_sandbox(make_sandbox: Callable[[Limits], Sandbox]) -> None:
     """Run the whole contract against one sandbox, which is closed at the end.
 
     Args:
-        make_sandbox: is called once, with ``CONTRACT_LIMITS``.
+        make_sandbox: Function that opens the sandbox; it is called once, with ``CONTRACT_LIMITS``.
 
     Raises:
-        AssertionError: promises that were broken, all of them.
+        AssertionError: Promises are broken; the message lists all of them.
     """
     sandbox = make_sandbox(CONTRACT_LIMITS)
     broken = []

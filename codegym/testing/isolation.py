@@ -1,4 +1,4 @@
-"""The contract of isolation: what a program cannot reach, and what it cannot leave behind."""
+"""Contract of isolation: what a program cannot reach, and what it cannot leave behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from codegym.sandbox.base import ExitReason, Sandbox
-from codegym.testing.programs import CONTRACT_LIMITS, agree, printed, require, run
+from codegym.testing.programs import CONTRACT_LIMITS, expect_equal, printed, require, run
 
 _PLACES = "import os, tempfile\nplaces = {tempfile.gettempdir(), '/tmp', '/dev/shm', os.getcwd()}\n"
 _LEAVE = """
@@ -83,12 +83,12 @@ HOSTILE = (
     "import sys\nsys.setrecursionlimit(10 ** 6)\ndef f(n): return n and f(n - 1)\nf(10 ** 6)",
     "import os, resource\nos.closerange(0, 64)\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\nos.abort()",
 )
-"""Programs that attack what is around them, bounded so that even a back end without any isolation survives them."""
+"""Programs that attack their surroundings, bounded so that even a back end without any isolation survives them."""
 _HONEST = "import json, sys\nprint(json.dumps([sum([1, 2]), sorted(map(str, range(3))), hash('x')]))"
 
 
 def each_worker(sandbox: Sandbox) -> Iterator[int]:
-    """Rounds enough for every worker to have had a program, by all odds."""
+    """Yield the numbers of rounds after which every worker of the ``sandbox`` has very likely run a program."""
     yield from range(2 * sandbox.num_workers)
 
 
@@ -112,12 +112,12 @@ def network_is_out_of_reach(sandbox: Sandbox) -> None:
                     pass
             print("tried")
         """
-        agree("what was reached", printed(sandbox, source), "tried\n")
+        expect_equal("what was reached", printed(sandbox, source), "tried\n")
 
 
 @contextmanager
 def _server(family: socket.AddressFamily, address: tuple[str, int] | str) -> Iterator[object]:
-    """Listen on the host; gives the address that a program has to try."""
+    """Listen on the host; yield the address that a program has to try."""
     with socket.socket(family) as listener:
         listener.bind(address)
         listener.listen()
@@ -129,63 +129,63 @@ def environment_is_the_sandboxes_own(sandbox: Sandbox) -> None:
     name = f"CODEGYM_CONTRACT_{secrets.token_hex(4)}".upper()
     os.environ[name] = "secret"
     try:
-        agree("variable of the host", printed(sandbox, f"import os\nprint(os.environ.get({name!r}))"), "None\n")
+        expect_equal("variable of the host", printed(sandbox, f"import os\nprint(os.environ.get({name!r}))"), "None\n")
     finally:
         del os.environ[name]
 
 
 def temporary_directory_is_fresh(sandbox: Sandbox) -> None:
-    """Files of one program are gone when the next one starts, and the directory can be written to."""
+    """Files of one program are removed before the next one starts, and the directory is writable."""
     head = f"MARK = {secrets.token_hex(8)!r}\n{_PLACES}"
     for _ in each_worker(sandbox):
         run(sandbox, head + _LEAVE)
     for _ in each_worker(sandbox):
-        agree("a file of another program is there", printed(sandbox, head + _FIND), "False\n")
+        expect_equal("a file of another program is there", printed(sandbox, head + _FIND), "False\n")
     kept = "import tempfile\nwith tempfile.TemporaryFile() as file:\n    print(file.write(b'ten bytes.'))"
-    agree("bytes written to a temporary file", printed(sandbox, kept), "10\n")
+    expect_equal("bytes written to a temporary file", printed(sandbox, kept), "10\n")
 
 
 def nothing_survives(sandbox: Sandbox) -> None:
-    """A daemon dies with its program: it neither delays it nor is there, or writes files, beside the next one."""
+    """A daemon ends with its program: it neither delays the program nor exists or writes files beside the next one."""
     head = f"MARK = {secrets.token_hex(8)!r}\n{_PLACES}"
     before = max(_number(printed(sandbox, _COUNT)) for _ in each_worker(sandbox))
     require("the program sees itself", before > 0)
     for _ in each_worker(sandbox):
         seen = run(sandbox, head + _DAEMON)
-        agree("a program that leaves a daemon", (seen.ended, seen.stdout), (ExitReason.EXITED, b"left\n"))
+        expect_equal("a program that leaves a daemon", (seen.ended, seen.stdout), (ExitReason.EXITED, b"left\n"))
         require("it is not waited for", seen.wall_seconds < CONTRACT_LIMITS.wall_seconds, seen.wall_seconds)
     for _ in each_worker(sandbox):
         now = _number(printed(sandbox, _COUNT))
         require("processes in sight after daemons", now <= before, f"{now}, before there were {before}")
-        agree("file of a daemon", printed(sandbox, "import time\ntime.sleep(0.1)\n" + head + _FIND), "False\n")
+        expect_equal("file of a daemon", printed(sandbox, "import time\ntime.sleep(0.1)\n" + head + _FIND), "False\n")
 
 
 def signals_reach_nothing_else(sandbox: Sandbox) -> None:
-    """No process but its own takes a signal of a program, nor is one that it cannot see in its process group."""
-    agree("processes that take signals", printed(sandbox, _SIGNAL), "group True\n")
+    """A program can signal no process but its own, and its process group has no invisible members."""
+    expect_equal("processes that take signals", printed(sandbox, _SIGNAL), "group True\n")
 
 
 def processes_are_limited(sandbox: Sandbox) -> None:
-    """A program gets some processes, and no more than its limit."""
+    """A program can start some processes, but no more than its limit."""
     seen = run(sandbox, _FORKS)
     count = _number(seen.stdout.decode())
     require("processes that one program started", 4 <= count <= CONTRACT_LIMITS.processes, f"{count}, {seen}")
 
 
 def temporary_space_is_limited(sandbox: Sandbox) -> None:
-    """Files together, and a single one, get no more than the limit and at least half of it."""
+    """All files together, and a single one, can have at least half of the limit and no more than the limit."""
     seen = run(sandbox, _FILL)
     written, limit = _number(seen.stdout.decode()), CONTRACT_LIMITS.temp_mb
     require("MiB in temporary files", limit // 2 <= written <= limit, f"{written} of {limit}, {seen}")
 
 
 def hostile_programs_change_nothing(sandbox: Sandbox) -> None:
-    """After programs that attack their surroundings an honest one does what it did before."""
+    """After programs that attack their surroundings, an honest one still has the same output."""
     before = printed(sandbox, _HONEST)
     require("an honest program prints its answer", before.startswith('[3, ["0", "1", "2"], '), before)
     for source in HOSTILE:
         run(sandbox, source)
-        agree(f"an honest program after {source[:60]!r}...", printed(sandbox, _HONEST), before)
+        expect_equal(f"an honest program after {source[:60]!r}...", printed(sandbox, _HONEST), before)
 
 
 def _number(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The contract of line scorers."""
+"""Contract of line scorers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codegym.scorers.labels.labels import code_line_indices
 from codegym.tasks.record import StdinCheck, Task
 
 TOLERANCE = 1e-5
-"""How far two scores of one line may differ by rounding."""
+"""Maximum difference between two scores of one line, due to rounding."""
 
 _CHECKS = (StdinCheck("", ""),)
 _TASKS = (
@@ -33,11 +33,11 @@ def check_line_scorer(scorer: LineScorer) -> None:
     >>> from codegym.scorers import FakeLineScorer
     >>> check_line_scorer(FakeLineScorer())
 
-    Every wanted line gets one finite number, and that depends on the task and on the program up to and including the
-    line, on nothing else: line by line, whole programs, alone, in a batch of any order and asked again are the same.
+    Every requested line gets one finite score, which depends only on the task and the program up to and including the
+    line. So scores are equal line by line, for whole programs, alone, in a batch of any order, and when repeated.
 
     Raises:
-        AssertionError: promises that were broken, all of them.
+        AssertionError: Promises are broken; the message lists all of them.
     """
     broken = []
     for check in _PROMISES:
@@ -50,7 +50,7 @@ def check_line_scorer(scorer: LineScorer) -> None:
 
 
 def _wanted(lines: Sequence[str]) -> tuple[int, ...]:
-    """The lines that may be asked for: those that are not neutral."""
+    """Return the indices of the lines that may be scored: those that are not neutral."""
     return tuple(code_line_indices("".join(lines)))
 
 

@@ -97,7 +97,7 @@ def test_r8_values(value, expected, rules):
 
 
 def test_an_unknown_rule_is_an_error_that_lists_the_rules():
-    with pytest.raises(ValueError, match="no comparison rule 'fuzzy'; there are apps, codecontests, "):
+    with pytest.raises(ValueError, match="unknown comparison rule: got 'fuzzy'; expected one of apps, codecontests, "):
         stdout_matches("fuzzy", "", "")
 
 

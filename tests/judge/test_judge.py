@@ -150,7 +150,7 @@ def test_r9_fewer_runs_than_checks_are_no_pass():
 
 @pytest.mark.parametrize("task", [STDIN, CALL, ASSERT], ids=lambda task: task.task_id)
 def test_execution_that_says_nothing_is_the_fault_of_the_sandbox(task):
-    with pytest.raises(SandboxError, match="tells of no run"):
+    with pytest.raises(SandboxError, match="empty execution"):
         verdict_of(task, Execution())
 
 

@@ -291,5 +291,5 @@ def test_request_that_the_sandbox_refuses_is_refused_every_time():
 
 def test_unknown_rule_is_an_error_and_no_verdict():
     task = Task("t", "p", STDIN.checks, comparison="fuzzy")
-    with pytest.raises(ValueError, match="no comparison rule 'fuzzy'"):
+    with pytest.raises(ValueError, match="unknown comparison rule: got 'fuzzy'"):
         verdict_of(task, printing("2", "4", "6"))

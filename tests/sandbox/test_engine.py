@@ -92,6 +92,6 @@ def test_a_stranger_at_the_socket_of_a_box_leaves_no_socket(tmp_path):
         listener.listen()
         stranger.connect(f"{tmp_path}/socket")
         stranger.sendall(b"wrong\n")
-        with pytest.raises(SandboxError, match="something else than the box connected"):
+        with pytest.raises(SandboxError, match="a stranger connected to the socket of a box"):
             back_end._accept(listener, None, "right")
     gc.collect()

@@ -163,5 +163,5 @@ def test_tag_depends_on_packages_in_any_order_and_on_the_base() -> None:
 
 
 def test_base_with_another_strategy_is_an_error() -> None:
-    with pytest.raises(ValueError, match="means strategy 'registry'"):
+    with pytest.raises(ValueError, match="wrong strategy with base="):
         build_image(None, base="python:3.12", strategy="host")

@@ -52,5 +52,5 @@ def test_box_that_does_not_answer_is_the_reason(monkeypatch, tmp_path):
 def test_words_of_a_box_that_died_are_in_the_error(monkeypatch, tmp_path):
     (tmp_path / "__main__.py").write_text("raise SystemExit('the roof is leaking')")
     monkeypatch.setattr(process, "BOX", tmp_path)
-    with pytest.raises(SandboxUnavailable, match="it wrote: the roof is leaking"):
+    with pytest.raises(SandboxUnavailable, match="its log ends with: the roof is leaking"):
         ProcessSandbox(LIMITS, num_workers=1, level="plain")

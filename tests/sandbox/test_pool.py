@@ -137,7 +137,7 @@ def test_program_that_always_breaks_its_box_is_a_broken_machine():
     launcher = Launcher(failing(EOFError("gone")))
     with stub_pool(launcher) as sandbox:
         bad, good = sandbox.submit(script("bad")), sandbox.submit(script("good"))
-        with pytest.raises(SandboxError, match="no verdict after 3 attempts; the last: EOFError: gone"):
+        with pytest.raises(SandboxError, match="no verdict after 3 attempts; the last error is EOFError: gone"):
             bad.result(PATIENCE)
         assert printed(good.result(PATIENCE)) == ["good"]
 
@@ -206,7 +206,7 @@ def test_box_that_fails_its_first_probe_is_closed_and_quoted():
             raise EOFError("silence")
 
     boxes = []
-    with pytest.raises(SandboxUnavailable, match=r"did not answer \(EOFError: silence\); it wrote: farewell"):
+    with pytest.raises(SandboxUnavailable, match=r"did not answer \(EOFError: silence\); its log ends with: farewell"):
         Pool(lambda: boxes.append(Dumb()) or boxes[-1], 1, LIMITS, 10)
     assert [box.closed for box in boxes] == [True]
 
@@ -339,14 +339,14 @@ def test_callback_may_submit_more():
 def test_request_above_the_limits_of_the_sandbox_is_refused(name):
     with stub_pool(Launcher()) as sandbox:
         wanted = getattr(LIMITS, name) + 1
-        with pytest.raises(ValueError, match=f"{name}={wanted} is above the sandbox's own {wanted - 1}"):
+        with pytest.raises(ValueError, match=f"got {name}={wanted}; expected at most {wanted - 1}"):
             sandbox.submit(script("a", **{name: wanted}))
         more = script("a", cpu_seconds=100, wall_seconds=100, output_mb=100)  # these are no property of a box
         assert printed(sandbox.submit(more).result(PATIENCE)) == ["a"]
 
 
 def test_number_of_workers_is_at_least_one():
-    with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="wrong num_workers: got 0; expected at least 1"):
         stub_pool(Launcher(), num_workers=0)
 
 

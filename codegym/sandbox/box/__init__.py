@@ -1,5 +1,6 @@
-"""What runs inside a sandbox: server, forker and the candidate's side of both. Standard library only.
+"""Program that runs inside a box: server, forker, and the candidate's side of both. It needs the standard library only.
 
-The directory is copied into the box as it is, or shown to it, and started as ``__main__`` says. The host imports
-``plain`` and ``frames`` from it, and nothing else.
+The candidate is the untrusted program; the examiner runs the author's tests in the server's process. The folder is
+copied into the box or mounted there, and started by ``__main__``. The host imports only ``plain_codec``, ``frames`` and
+``protocol`` from it.
 """

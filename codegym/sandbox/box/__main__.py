@@ -1,8 +1,8 @@
-"""Start of a box: ``python -s -S -P -X utf8 DIRECTORY SETTINGS``, where the settings are a JSON object.
+"""Start of a box: ``python -s -S -P -X utf8 DIRECTORY SETTINGS``, with the settings as a JSON object.
 
-Two interpreters come of it, and no program shares memory with any but the forker, which reads only numbers: the
-server has the connection to the host, sees the programs and the tests. It starts the forker by a line of its own,
-since what finds a program in a directory would stay in memory and make each fork dearer.
+A box has two interpreters. The server has the connection to the host and reads the programs and the tests. Programs
+share memory only with the forker, which reads nothing but numbers. The server starts the forker with ``python -c``,
+because the machinery that runs a directory would stay in memory and make each fork slower.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def main() -> None:
-    """Import the package from wherever its directory was put, then start."""
+    """Import the package from the directory that it is in, then start."""
     folder, package = os.path.split(os.path.dirname(os.path.abspath(__file__)))
     sys.path.insert(0, folder)
     start = importlib.import_module(f"{package}.start")

@@ -1,10 +1,9 @@
-"""The candidate's side: what a fresh fork does with the program it was made for.
+"""Candidate's side of a box: a fresh fork runs one untrusted program.
 
-Everything in this process belongs to the program, so nothing here is secret and nothing it says is believed beyond
-"calling the function gave this value". No expected value and no test is ever in this process or in its parent.
+Everything in this process belongs to the program. So nothing here is secret, and nothing that it reports is believed
+except "calling the function returned this value". No expected value and no test is ever in this process or its parent.
 
-What is used here is copied for every program, the page it lies on: so few functions are on the way, and little is
-looked up.
+The memory page of every object that is used here is copied for every program, so there are few functions and look-ups.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from .protocol import CHANNEL_FD, JOB_FD, LINES_FD, REPORT_FD
 from .responder import MARSHAL, RAISED, answer_examiner
 
 Steps = list[tuple[Callable[..., Any], tuple[Any, ...]]]
-"""Calls with their arguments, made up in advance."""
+"""Calls with their arguments, prepared in advance."""
 SCRIPT, PROGRAM = ModuleType("__main__"), ModuleType("program")
-"""Modules in which programs run: the first where a program is a script, the second where others use what it defines."""
+"""Modules in which programs run: scripts in the first, programs with functions for the host or tests in the second."""
 _SCRIPT_SPACE, _PROGRAM_SPACE = vars(SCRIPT), vars(PROGRAM)
 
 
 def make_modules() -> None:
-    """Put the modules in their places, with nothing in them yet: the fork finds them ready."""
+    """Register both modules, empty, so that a fork finds them ready."""
     for module in (SCRIPT, PROGRAM):
         name, namespace = module.__name__, vars(module)
         namespace.clear()
@@ -41,7 +40,7 @@ def make_modules() -> None:
 
 
 def become(steps: Steps, num_lines: int) -> NoReturn:
-    """In a fresh fork: take the steps that give up everything, then do the job that lies on its descriptor."""
+    """Drop all privileges in a fresh fork, then do the job in the job file; never return."""
     status = 1
     try:
         for call, arguments in steps:
@@ -54,7 +53,7 @@ def become(steps: Steps, num_lines: int) -> NoReturn:
 
 
 def work(job: bytes, num_lines: int, report_fd: int, channel: int) -> int:
-    """Do a job; gives the exit status."""
+    """Do a job and return the exit status."""
     code, is_script, first_line, function, calls = loads(job)
     if type(code) is str:
         code = compile_program(code)
@@ -68,7 +67,7 @@ def work(job: bytes, num_lines: int, report_fd: int, channel: int) -> int:
     try:
         exec(code, _PROGRAM_SPACE)
     except SystemExit:
-        pass  # a program that leaves has still defined its functions
+        pass  # a program that exits has still defined its functions
     except BaseException as error:
         report(report_fd, "error", *describe(error, first_line))
         write(channel, dumps(RAISED, MARSHAL))
@@ -81,12 +80,12 @@ def work(job: bytes, num_lines: int, report_fd: int, channel: int) -> int:
 
 
 def report(report_fd: int, *event: Any) -> None:
-    """Write what happened as one line of plain data, which is kept even if the process dies."""
+    """Write an event as one line of plain data, which is kept even if the process dies."""
     write(report_fd, plain_codec.encode([*event]) + b"\n")
 
 
 def _run_script(code: CodeType, report_fd: int, first_line: int) -> int:
-    """Run the program with everything that the end of a process brings; gives the exit status."""
+    """Run the program with everything that happens at the end of a process; return the exit status."""
     status = 0
     try:
         exec(code, _SCRIPT_SPACE)
@@ -131,7 +130,7 @@ def _target(namespace: dict[str, Any], function: str) -> Callable[..., Any]:
 
 def _count_lines(num_lines: int) -> None:
     """Trace the program: set ``lines[n - 1]`` to 1 when line n runs, in every thread."""
-    # Here, since whatever is loaded before makes each fork dearer.
+    # Imported here, because modules that are loaded before make each fork slower.
     mmap, threading = importlib.import_module("mmap"), importlib.import_module("threading")
     lines = mmap.mmap(LINES_FD, num_lines)
 

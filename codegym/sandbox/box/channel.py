@@ -1,7 +1,7 @@
-"""The examiner's way to a candidate: questions go over as plain data, answers come back as plain data.
+"""Examiner's channel to a candidate: questions and answers cross as plain data.
 
-Objects that are not plain stay on the other side and are used through ``Remote`` stand-ins. Comparing never crosses,
-so no object of the candidate's ever sees an expected value or decides equality.
+Objects that are not plain stay on the other side and are used through ``Remote`` stand-ins. Comparisons never cross, so
+no object of the candidate ever sees an expected value or decides equality.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .frames import ROOM_BYTES
 from .responder import DONE, MARSHAL, RAISED
 
 MAX_PREFETCH_BYTES = 32768
-"""Longer questions are not sent ahead: they could fill the socket while the candidate waits to answer."""
+"""Longer questions are not prefetched: they could fill the socket while the candidate waits to answer."""
 REPORTED = "reported_by_candidate"
-"""Attribute of an exception that the candidate raised: type, message and line, as it tells them."""
+"""Attribute of an exception that the candidate raised: type, message and line, as the candidate reports them."""
 _HEAD = struct.Struct("<cI")
-"""Of a message: a letter and a length."""
+"""Head of a message: a letter and a length."""
 BYTES, LIST = b"s", b"["
-"""How marshalled bytes begin, and a marshalled list."""
+"""First letters of marshalled bytes and of a marshalled list."""
 _ROOM = memoryview(bytearray(ROOM_BYTES))
-_NEVER_RAISED = (StopIteration, StopAsyncIteration)  # these would end a test's loop early, as if it were through
+_NEVER_RAISED = (StopIteration, StopAsyncIteration)  # these would end a test's loop early, as if it had finished
 
 
 class CandidateGone(BaseException):
@@ -35,15 +35,15 @@ class CandidateGone(BaseException):
 
 
 class PrefetchMismatch(BaseException):
-    """The tests asked for something else than the last time; the program has to run again, question by question."""
+    """The tests asked another question than the prefetched one; the program has to run again, question by question."""
 
 
 class Channel:
     """Requests and answers between the tests and one candidate process.
 
-    Tests mostly ask every program the same. Questions that are known (``Tests.learn``) are all sent ahead, in one
-    message, so that neither side waits for the other at each call. ``PrefetchMismatch`` is raised if the tests ask
-    anything else.
+    Tests mostly ask every program the same questions. Known questions (``Tests.learn``) are prefetched: all of them are
+    sent in one message, so that neither side waits for the other at each call. ``PrefetchMismatch`` is raised if the
+    tests then ask anything else.
     """
 
     def __init__(self, connection: socket, max_bytes: int, attributes: bool, prefetched: list[bytes]) -> None:
@@ -56,28 +56,28 @@ class Channel:
         self._unanswered = iter(prefetched)
         self._expected = next(self._unanswered, None)
         self._buffer, self._place = b"", 0
-        if prefetched:  # there is room for them, although nobody reads yet
+        if prefetched:  # the socket has room for them, although the candidate does not read yet
             self.connection.sendall(_message(prefetched))
             self.connection.shutdown(SHUT_WR)
 
     def close(self) -> None:
-        """Let the candidate go."""
+        """Close the connection, so that the candidate ends."""
         self.connection.close()
 
     def ready(self) -> bool:
-        """Wait for the module code to end; False where it raised."""
+        """Wait for the module code to end; return False if it raised."""
         return self._receive() == DONE
 
     def name(self, name: str) -> Any:
-        """What has this name in the program; raises where nothing has."""
+        """Return the object with this ``name`` in the program; raise if there is none."""
         return self._ask(marshal.dumps(name, MARSHAL))
 
     def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Call an object of the candidate's; raises what it raised, changes arguments that it changed."""
+        """Call an object of the candidate; raise what it raises, and change the arguments that it changes."""
         return self._ask(self._call(remote, arguments, keywords), arguments)
 
     def ask(self, operation: str, *operands: Any) -> Any:
-        """Have another operation done in the candidate's process; raises what it raised."""
+        """Do another operation in the candidate's process; raise what it raises."""
         return self._ask(_plain([operation, *operands]))
 
     def _call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> bytes:
@@ -85,7 +85,7 @@ class Channel:
             question = marshal.dumps((_number(remote), arguments, keywords), MARSHAL)
         except ValueError:
             return _plain(["call", remote, arguments, keywords])
-        # What was asked before needs no second look: marshalling hides the type of nothing but buffers.
+        # A known question needs no second check: marshalling hides no types but those of buffers.
         if question == self._expected or _is_exact(arguments) and _is_exact(keywords):
             return question
         return _plain(["call", remote, arguments, keywords])
@@ -107,7 +107,7 @@ class Channel:
         return plain_codec.decode(value, self.remote)
 
     def remote(self, number: int) -> Remote:
-        """The stand-in of the candidate's object with this number; always the same one."""
+        """Return the stand-in of the candidate's object with this number; always the same one."""
         if number not in self.remotes:
             self.remotes[number] = Remote(self, number)
         return self.remotes[number]
@@ -119,7 +119,7 @@ class Channel:
             raise CandidateGone from None
 
     def _receive(self) -> bytes:
-        """The next answer; who writes anything else than answers is not waited for."""
+        """Return the next answer; raise ``CandidateGone`` at once if the bytes are no answer."""
         while True:
             waiting, start = self._buffer, self._place + _HEAD.size
             if len(waiting) >= start:
@@ -135,7 +135,7 @@ class Channel:
 
 
 def _message(questions: list[bytes]) -> bytes:
-    """Questions in one message: a marshalled list, made of its marshalled items."""
+    """Pack questions into one message: a marshalled list, made of its marshalled items."""
     return marshal.dumps(LIST + len(questions).to_bytes(4, "little") + b"".join(questions), MARSHAL)
 
 
@@ -147,7 +147,7 @@ _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def _is_exact(value: Any) -> bool:
-    """Whether all of it is of the builtin types that marshalling gives back as they are."""
+    """Return whether all parts have the builtin types that marshalling preserves."""
     kind = type(value)
     if kind in _SCALARS:
         return True
@@ -159,10 +159,10 @@ def _is_exact(value: Any) -> bool:
 
 
 class Remote:
-    """Stand-in for an object of the candidate's that is not plain data.
+    """Stand-in for an object of the candidate that is not plain data.
 
-    Attributes and methods are there only where the task is about the candidate's own classes: elsewhere a result
-    with a ``startswith`` that always says True would pass for a string.
+    It has attributes and methods only if the task is about the candidate's own classes: in other tasks, a result whose
+    ``startswith`` always returns True would pass for a string.
     """
 
     __slots__ = ("_channel", "_handle")
@@ -176,7 +176,7 @@ class Remote:
 
     def __getattr__(self, name: str) -> Any:
         if not self._channel.attributes:
-            raise AttributeError(f"the program returned an object that is not plain data; its {name!r} is not used")
+            raise AttributeError(f"no attribute {name!r}: the program returned an object that is not plain data")
         return self._channel.ask("getattr", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -221,11 +221,11 @@ class Remote:
 def _number(value: Any) -> int:
     if type(value) is Remote:
         return value._handle  # type: ignore[no-any-return]
-    raise TypeError(f"a {type(value).__name__} of the test cannot be passed to the program: it is not plain data")
+    raise TypeError(f"the test passes a {type(value).__name__} to the program: expected plain data")
 
 
 def _exception(names: list[str], kind: str, message: str, line: int | None) -> BaseException:
-    """The nearest builtin exception of the one that the candidate says it raised."""
+    """Return the nearest builtin exception of the one that the candidate reports."""
     for name in names:
         found = getattr(builtins, str(name), None)
         if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, _NEVER_RAISED):
@@ -234,14 +234,14 @@ def _exception(names: list[str], kind: str, message: str, line: int | None) -> B
         found = RuntimeError
     try:
         error = found(str(message))
-    except Exception:  # some want more arguments
+    except Exception:  # some classes need more arguments
         error = RuntimeError(str(message))
     error.__dict__[REPORTED] = [str(kind)[:200], str(message)[:2000], line if type(line) is int else None]
     return error
 
 
 def _change_in_place(arguments: list[Any], after: list[Any]) -> None:
-    """Do to the test's own objects what the candidate did to its copies."""
+    """Change the test's own objects as the candidate changed its copies."""
     for mine, theirs in zip(arguments, after, strict=False):
         if type(mine) is not type(theirs):
             continue

@@ -1,4 +1,4 @@
-"""Empties the directories that programs can write to."""
+"""Removal of everything in the directories that programs can write to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 
 def empty(directory: str) -> None:
-    """Delete everything in a directory, however deep or locked; where that fails the box is dirty and ends.
+    """Delete everything in a directory, however deep or locked; if that fails, end the box, which is dirty then.
 
     Nested directories are moved to the top before they are emptied, so that no path grows too long.
     """

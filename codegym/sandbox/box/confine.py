@@ -1,4 +1,4 @@
-"""Giving up power: system call filter, capabilities, users, process namespaces. Linux, through libc."""
+"""Giving up privileges: system call filter, capabilities, users, process namespaces; on Linux, through libc."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _syscall = ctypes.PyDLL(None).syscall  # keeps the interpreter's lock: it is use
 _MACHINE = os.uname().machine
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
-# What no program needs and what outlives a process, watches others or reaches into the kernel: (x86_64, aarch64).
+# Calls that no program needs and that outlive a process, watch others or reach into the kernel: (x86_64, aarch64).
 _DENIED = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
@@ -41,29 +41,29 @@ AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 
 
 def _number(x86_64: int, aarch64: int) -> int:
-    """The number of a system call on this machine."""
+    """Return the number of a system call on this machine."""
     return {"x86_64": x86_64, "aarch64": aarch64}[_MACHINE]
 
 
 def prctl(option: int, argument: int = 0) -> bool:
-    """Call prctl; False where the kernel refuses."""
+    """Call prctl; return False if the kernel refuses."""
     return _prctl(option, argument, 0, 0, 0) == 0  # type: ignore[no-any-return]
 
 
 def check(result: int, what: str) -> None:
-    """Raise what libc left in errno."""
+    """Raise the error that libc left in errno, if there is one."""
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def unshare(flags: int) -> None:
-    """Leave namespaces."""
+    """Leave the namespaces given by ``flags``."""
     check(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mount, with strings."""
+    """Mount a file system; all paths and options are strings."""
     check(
         _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()),
         f"mount {source} on {target}",
@@ -71,15 +71,15 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 
 
 def pivot_root(new_root: str) -> None:
-    """Make ``new_root`` the root of this mount namespace and let go of the old one."""
+    """Make ``new_root`` the root of this mount namespace and detach the old one."""
     os.chdir(new_root)
     check(_libc.syscall(_number(155, 41), b".", b"."), "pivot_root")
-    check(_libc.umount2(b".", 2), "umount2")  # MNT_DETACH: the old root lies under the new one
+    check(_libc.umount2(b".", 2), "umount2")  # MNT_DETACH: the old root is mounted below the new one
     os.chdir("/")
 
 
 def drop_capabilities(keep: Iterable[str]) -> None:
-    """Give up every capability but these, for good."""
+    """Drop every capability but those in ``keep``, forever."""
     kept = {_CAPABILITIES[name] for name in keep}
     for number in range(64):
         if number not in kept:
@@ -103,7 +103,7 @@ def fork_into_namespace() -> int:
 
 
 def filter_system_calls(network: bool) -> bool:
-    """Refuse the calls above with EPERM from now on; ``network``: sockets of the internet families stay allowed."""
+    """Refuse the calls above with EPERM from now on; ``network`` keeps sockets of the internet families allowed."""
     if _MACHINE not in _MACHINES:
         return False
     audit, column = _MACHINES[_MACHINE]
@@ -111,7 +111,7 @@ def filter_system_calls(network: bool) -> bool:
 
 
 def refuse_memory_files() -> bool:
-    """Refuse ``memfd_create`` from now on: memory that no process maps is counted by nobody without a control group."""
+    """Refuse ``memfd_create`` from now on: without a control group, memory that no process maps is not counted."""
     return _install([(0x20, 0, 0, 0), (0x15, 0, 1, _number(319, 279)), (0x06, 0, 0, _EPERM), (0x06, 0, 0, _ALLOW)])
 
 

@@ -1,9 +1,8 @@
-"""The examiner: runs the author's tests in a process that the candidate cannot reach.
+"""Examiner: runs the author's tests in a process that the candidate cannot reach.
 
-The functions and classes that the tests use are ``Remote`` stand-ins, which send plain arguments over to the
-candidate's process and rebuild the plain values that come back. Objects that are not plain stay on the other side and
-are used through handles; comparing never crosses, so no object of the candidate's ever sees an expected value or
-decides equality.
+The functions and classes that the tests use are ``Remote`` stand-ins, which send plain arguments to the candidate's
+process and rebuild the plain values that come back. Other objects stay on the other side and are used through numbers.
+Comparisons never cross, so no object of the candidate ever sees an expected value or decides equality.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from .channel import MAX_PREFETCH_BYTES, REPORTED, CandidateGone, Channel, Prefe
 from .prefetch import PermissiveAnswer, QuestionRecorder, raise_error, remove_asserts
 
 RECURSION_LIMIT = 5000
-"""For tests, and for reading what comes back; programs are compiled and run with the usual one."""
-
+"""Recursion limit of tests and of reading answers; programs are compiled and run with the usual one."""
 RECORDING_SECONDS = 1.0
+"""Time limit of recording the questions of tests, in seconds."""
 
 CheckResult = Literal[True] | list[Any]
-"""Of a check: True where it holds, [False, type, message, None] where it does not, [None, type, message, line] where
-the program raised."""
+"""Result of a check: True if it holds, [False, type, message, None] if it does not, [None, type, message, line] if the
+program raised."""
 CheckResults = list[CheckResult | None]
-"""One for each check; None where it was not reached."""
+"""One result for each check; None if it was not reached."""
 
 
 class ExaminerTimeout(BaseException):
-    """The tests themselves ran over the wall limit."""
+    """The tests themselves exceeded the wall limit."""
 
 
 class Tests:
-    """Compiled tests, and what they ask every program."""
+    """Compiled tests, and the questions that they ask every program."""
 
     def __init__(self, setup: str, checks: list[str], exports: list[str]) -> None:
         self._sources = [setup, *checks]
@@ -51,9 +50,9 @@ class Tests:
         self.is_learned = False
 
     def learn(self, questions: list[bytes]) -> None:
-        """Once tests have run, see what they would ask of a program that tells them nothing.
+        """After the tests have run once, record what they ask a program whose answers carry no information.
 
-        Only such questions are sent ahead: one that depends on an answer would tell it to the next program.
+        Only these questions are prefetched: one that depends on an answer would leak that answer to the next program.
         """
         self.is_learned = True
         without_asserts = copy(self)
@@ -81,20 +80,20 @@ class Tests:
 
 
 class Examiner:
-    """Tests that are known, and their use."""
+    """Runs tests, and remembers them compiled."""
 
     def __init__(self) -> None:
         self._tests: dict[int, Tests] = {}
         signal.signal(signal.SIGALRM, _alarm)
 
     def tests(self, number: int, text: str | None) -> Tests:
-        """Tests come with their text the first time and by their number alone after that."""
-        if text is not None:  # the host gives numbers again when it has known enough: so there are never more
+        """Return the tests with this number; they arrive with their text the first time only."""
+        if text is not None:  # the host reuses numbers, so their count is bounded
             self._tests[number] = Tests(*plain_codec.decode(text.encode("ascii")))
         return self._tests[number]
 
     def examine(self, channel: Channel, tests: Tests, stop: bool, wall_seconds: float) -> CheckResults | None:
-        """Put the tests to the candidate behind ``channel``; None where it must run again, without questions ahead."""
+        """Run the tests on the candidate behind ``channel``; return None if it must run again without prefetching."""
         results: CheckResults = [None] * len(tests.checks)
         usual = sys.getrecursionlimit()
         sys.setrecursionlimit(RECURSION_LIMIT)
@@ -102,7 +101,7 @@ class Examiner:
         try:
             if channel.ready():
                 _check_all(channel, tests, results, stop)
-                channel.close()  # the candidate may go while the tests are looked at
+                channel.close()  # the candidate may end while the questions are recorded
                 if not tests.is_learned:
                     tests.learn(channel.questions)
         except PrefetchMismatch:
@@ -118,7 +117,7 @@ class Examiner:
 
 
 def _check_all(channel: Channel, tests: Tests, results: CheckResults, stop: bool) -> None:
-    """Run the checks, and note for each what came of it."""
+    """Run the checks and record the result of each."""
     if tests.use_random:
         random.seed(0)
     namespace: dict[str, Any] = {"__name__": "examiner"}
@@ -137,7 +136,7 @@ def _prepare(channel: Channel, tests: Tests, namespace: dict[str, Any]) -> None:
 
 
 def _run_check(action: Callable[[], object]) -> CheckResult:
-    """Run it, and say what came of it."""
+    """Run ``action`` and return the result of the check."""
     try:
         action()
     except (CandidateGone, ExaminerTimeout, PrefetchMismatch):
@@ -160,7 +159,7 @@ def _message(error: BaseException) -> str:
 def _compile(source: str | ast.Module) -> CodeType:
     try:
         return compile(source, "<examiner>", "exec", dont_inherit=True)
-    except SyntaxError as error:  # the author's mistake: it shows as a check that cannot hold
+    except SyntaxError as error:  # the author's mistake becomes a check that cannot hold
         return compile(f"raise SyntaxError({str(error)!r})", "<examiner>", "exec")
 
 

@@ -1,4 +1,4 @@
-"""What a process reads and writes: memory files for its streams, its job and its report."""
+"""Memory files of a process for its streams, its job and its report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Files:
-    """Standard streams, job and report of one process, as memory files: nothing to drain while it runs."""
+    """Standard streams, job and report of one process, as memory files, which need no reader while it runs."""
 
     def __init__(self, job: tuple[Any, ...], stdin: str | None, num_lines: int) -> None:
         self.num_lines = num_lines
@@ -25,22 +25,22 @@ class Files:
             os.truncate(self._lines, num_lines)
 
     def descriptors(self, nothing: int, channel: int | None) -> list[int]:
-        """All of them, in the order of their places; ``nothing`` stands for what there is none of."""
+        """Return all descriptors in the order of ``FILE_FDS``, with ``nothing`` for those that do not exist."""
         stdin, lines, channel = (nothing if file is None else file for file in (self._stdin, self._lines, channel))
         return [stdin, self._stdout, nothing, self._report, self._job, lines, channel]
 
     def collect(self, output_bytes: int) -> tuple[bytes, bytes, bool]:
-        """Output and report as far as the limit goes, and whether there was more; closes everything."""
-        written, told = os.fstat(self._stdout).st_size, os.fstat(self._report).st_size
+        """Return output and report up to the limit, and whether there was more; close all files."""
+        written, reported = os.fstat(self._stdout).st_size, os.fstat(self._report).st_size
         out = os.pread(self._stdout, min(written, output_bytes), 0) if written else b""
-        report = os.pread(self._report, min(told, output_bytes), 0) if told else b""
+        report = os.pread(self._report, min(reported, output_bytes), 0) if reported else b""
         if self._lines is not None:
             ran = os.pread(self._lines, self.num_lines, 0)
             self.executed_lines = [number for number, flag in enumerate(ran, 1) if flag]
         for file in (self._job, self._stdin, self._stdout, self._report, self._lines):
             if file is not None:
                 os.close(file)
-        return out, report, written + told > output_bytes
+        return out, report, written + reported > output_bytes
 
 
 def _filled(name: str, content: bytes) -> int:

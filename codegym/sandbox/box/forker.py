@@ -1,13 +1,13 @@
-"""The forker of a box: a warm interpreter that forks for every process and leaves nothing of it alive.
+"""Forker of a box: a pre-imported interpreter that forks one process per run and leaves nothing of it alive.
 
-Whatever a program leaves behind becomes the forker's child (it is a "subreaper"), and it has no other children: when
-there are none, nothing of the program is left. All it ever reads itself are numbers; the program is in a memory file
-that only the fork opens, so the memory that a program inherits holds nothing of any program before it, except when and
-how a few have ended.
+Processes that a program leaves behind become children of the forker (it is a "subreaper"). It has no other children, so
+if there are none, nothing of the program is left. The forker itself reads only numbers. The program is in a memory file
+that only the fork opens, so the memory that a program inherits holds nothing of earlier programs, except when and how a
+few of them have ended.
 
-A fork starts with the forker's page tables and copies each page that either of the two writes to, if only to count a
-reference: that is most of what a program costs. So it is an interpreter of its own in which little is loaded, and
-little is done in it while a program runs.
+A fork starts with the forker's page tables and copies each page that either of the two writes to, even to count a
+reference: this is most of the cost of a program. Therefore the forker is an interpreter of its own in which little is
+loaded, and it does little while a program runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import site
 import sys
 import time
 import warnings
-from _socket import CMSG_SPACE, socket  # the module "socket" would make each fork dearer
+from _socket import CMSG_SPACE, socket  # the module "socket" would make each fork slower
 from collections.abc import Callable
 from contextlib import suppress
 from math import ceil
@@ -35,39 +35,41 @@ from .program import FILENAME
 from .protocol import FILE_FDS, MESSAGE_BYTES, REPORT_FD, STDOUT_FD, Limits
 
 PROCESS_FD = FILE_FDS[-1] + 1
-"""What the forker opens next when a process has its files: the process."""
+"""Descriptor of the process itself: the next that the forker opens after the files of the process."""
 SERVER_FD, EVENTS_FD, LOG_FD = range(61, 64)
-"""What belongs to the forker alone; from 64 on the kernel has to make a larger table for every fork."""
+"""Descriptors of the forker alone; with one above 63 the kernel would need a larger table for every fork."""
 FIRST_POLL_SECONDS = 0.1
+"""Time after which a process is watched closely, in seconds."""
 SWEEP_SECONDS = 10
+"""Time for killing all processes of a program, in seconds."""
 MAX_PLANS = 16
-"""Messages that are kept in mind with what they ask for."""
+"""Number of messages whose plans are remembered."""
 
 
 class Settings(NamedTuple):
-    """What is the same for every program of a box."""
+    """Settings that are the same for every program of a box."""
 
     server: int
     """Descriptor of the connection to the server."""
     uid: int | None
-    """Programs run as this user; None where the box has only one."""
+    """User id of programs; None if the box has only one user."""
     own_namespace: bool
-    """Each program gets a process namespace, since it has the user of the box."""
+    """Whether each program gets a process namespace, because it runs as the user of the box."""
     memory_events: int | None
     """Descriptor of the file in which the control group counts its out-of-memory kills."""
     writable: list[str]
-    """Where programs can write; emptied after each."""
+    """Directories that programs can write to; emptied after each program."""
 
 
 class Plan(NamedTuple):
-    """What a message asks for."""
+    """Decoded request of the server."""
 
     limits: Limits
     defer_end: bool
-    """The end may be told together with that of the next process."""
+    """Whether the end may be reported together with that of the next process."""
     steps: candidate.Steps
     first_poll_ms: float
-    """Milliseconds."""
+    """Time after which the process is watched closely, in milliseconds."""
 
 
 class Forker:
@@ -77,32 +79,32 @@ class Forker:
         self.settings = settings
         self._server = _move_descriptors(settings)
         self._poll = select.poll()
-        self._poll.register(SERVER_FD, select.POLLRDHUP)  # nobody waits for the program any more
+        self._poll.register(SERVER_FD, select.POLLRDHUP)  # the server has closed: the result is not needed
         self._poll.register(PROCESS_FD, select.POLLIN)
         self._watcher = watch.Watcher(self._poll, PROCESS_FD, None if settings.memory_events is None else EVENTS_FD)
-        # An empty directory is one whose file system has as many free files as at the start: cheaper than looking in.
+        # A directory is empty if its file system has as many free files as at the start.
         self._free_files = [(directory, os.statvfs(directory).f_ffree) for directory in settings.writable]
-        # What modules want done at forks is for the forks of programs: done here it costs more than the fork.
+        # Hooks of modules at forks are for the forks of programs: run here, they cost more than the fork.
         self._hooks = _hooks_at_forks()
         self._hooks_of_programs = [*self._hooks]
         self._hooks.clear()
         self._confine: Any = None
         if settings.uid is None:
-            self._confine = importlib.import_module(".confine", __package__)  # for no one else: it takes pages
+            self._confine = importlib.import_module(".confine", __package__)  # only here: it takes memory pages
 
     def serve(self) -> None:
-        """Run processes until the end of the stream; their files come with the limits and arrive in their places."""
+        """Run processes until the end of the stream; their files arrive with the limits, at their descriptors."""
         fork: Callable[[], int] = os.fork
         if self.settings.own_namespace:
             fork = self._confine.fork_into_namespace
-        # What is looked up each time is copied each time, the page it lies on.
+        # Local names: each lookup of a global would copy the page of the object for every program.
         receive, open_process, poll, send = self._server.recvmsg, os.pidfd_open, self._poll.poll, self._server.send
         become, monotonic, room = candidate.become, time.monotonic, CMSG_SPACE(4 * len(FILE_FDS))
         end, sweep, dumps = self._watcher.end, self._sweep, marshal.dumps
         plans: dict[bytes, Plan] = {}
         ended: list[tuple[int, int, float, float]] = []
         while message := receive(MESSAGE_BYTES, room)[0]:
-            if message not in plans:  # mostly they are those of a program before
+            if message not in plans:  # most messages equal an earlier one
                 if len(plans) == MAX_PLANS:
                     plans.clear()
                 plans[message] = self._plan(message)
@@ -111,12 +113,12 @@ class Forker:
             pid = fork()
             if pid == 0:
                 become(steps, limits.lines)
-            # Until the program has ended, every page that is written to is copied: so nothing but this is done.
+            # Until the program has ended, every page that is written to is copied: so only the minimum is done here.
             place = open_process(pid)
             events = poll(first_poll_ms)
-            if place != PROCESS_FD:  # all below are taken
+            if place != PROCESS_FD:  # all lower ones are taken
                 os._exit(72)  # the host replaces the box
-            if ended and not events:  # this one takes its time, those before it are through
+            if ended and not events:  # this one is slow, and those before it have ended
                 send(dumps(ended))
                 ended.clear()
             ended.append(end(pid, limits, started, events))
@@ -131,11 +133,11 @@ class Forker:
         return Plan(limits, defer_end, self._steps(limits), 1000 * min(FIRST_POLL_SECONDS, limits.wall))
 
     def _steps(self, limits: Limits) -> candidate.Steps:
-        """By which a fork gives up everything but what belongs to its program."""
+        """Return the calls by which a fork gives up everything that does not belong to its program."""
         uid = self.settings.uid
         ids = (uid, uid, uid)
         return [
-            (os.setpgid, (0, 0)),  # kill(0) reaches a process group across namespaces: not the one of the server
+            (os.setpgid, (0, 0)),  # kill(0) reaches a process group across namespaces: it must not be the server's
             (os.closerange, (PROCESS_FD, 1 << 16)),
             *((resource.setrlimit, limit) for limit in kernel_limits(limits)),
             *(
@@ -150,7 +152,7 @@ class Forker:
         """Kill what the program left alive, reap it, close its files and empty the directories it could write to."""
         if not _reap():
             _kill_all()
-        for descriptor in (STDOUT_FD, REPORT_FD):  # they are memory, which the next program may need
+        for descriptor in (STDOUT_FD, REPORT_FD):  # they are memory that the next program may need
             if os.lseek(descriptor, 0, os.SEEK_END) > limits.output:
                 os.truncate(descriptor, limits.output + 1)
         os.closerange(0, PROCESS_FD + 1)
@@ -160,7 +162,7 @@ class Forker:
 
 
 def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
-    """Limits that the kernel enforces on every process of the tree."""
+    """Return the limits that the kernel enforces on every process of the tree."""
     seconds = ceil(limits.cpu) + 1  # the watcher kills earlier and counts the whole tree
     return [
         (resource.RLIMIT_CPU, (seconds, seconds + 1)),
@@ -171,7 +173,7 @@ def kernel_limits(limits: Limits) -> list[tuple[int, tuple[int, int]]]:
 
 
 def _reap() -> bool:
-    """Wait for all that have ended; True where no child is left, and so nothing of the program."""
+    """Reap the children that have ended; return whether no child, and so nothing of the program, is left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -194,7 +196,7 @@ def _kill_all() -> None:
 
 
 def _move_descriptors(settings: Settings) -> socket:
-    """Move what the forker keeps to high numbers, so that files which come in arrive where a process looks for them."""
+    """Move the forker's descriptors to high numbers, so that the files of processes arrive at the lowest ones."""
     kept = {SERVER_FD: settings.server, LOG_FD: 2}
     if settings.memory_events is not None:
         kept[EVENTS_FD] = settings.memory_events
@@ -205,7 +207,7 @@ def _move_descriptors(settings: Settings) -> socket:
 
 
 def _hooks_at_forks() -> list[Callable[[], object]]:
-    """The interpreter's own list of what is done in a child after a fork: whatever is in it is done."""
+    """Return the interpreter's own list of the functions that it calls in a child after a fork."""
 
     def marker() -> None:
         pass
@@ -217,9 +219,9 @@ def _hooks_at_forks() -> list[Callable[[], object]]:
 
 
 def main(settings: dict[str, Any], paths: list[str], preload: list[str]) -> None:
-    """Load what programs need, get warm, then serve until the server is gone."""
+    """Import what programs need, warm up, then serve until the server is gone."""
     sys.path[:] = paths
-    os.environ.pop("LD_BIND_NOW", None)  # it was for the start of this interpreter
+    os.environ.pop("LD_BIND_NOW", None)  # only for the start of this interpreter
     for name in preload:
         importlib.import_module(name)
     warnings.simplefilter("ignore")
@@ -232,7 +234,7 @@ def main(settings: dict[str, Any], paths: list[str], preload: list[str]) -> None
     gc.collect()
     prewarm.fill_pools()
     gc.freeze()
-    bytes(1 << 16)  # the C allocator tidies up before it gives this much: here, so that no fork has to
+    bytes(1 << 16)  # makes the C allocator consolidate its free memory now, so that no fork has to
     try:
         with suppress(EOFError, OSError):
             forker.serve()

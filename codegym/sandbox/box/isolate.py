@@ -1,7 +1,8 @@
-"""Builds a box out of namespaces, for hosts without a container engine: needs root or user namespaces.
+"""A box made of namespaces, for hosts without a container engine; it needs root or user namespaces.
 
-A new root on a temporary file system, with the host's programs bound read-only into it; no network, no process of
-the host's in sight, no installed Python packages (a data set's answers may lie among them).
+The box has a new root on a temporary file system, into which the host's programs are bound read-only. There is no
+network, no process of the host is visible, and there are no installed Python packages, which may contain the answers of
+a data set.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _FILES = {
 
 
 def enter(settings: dict[str, Any]) -> None:
-    """Go on as process 1 of new namespaces; the calling process waits for it and ends with its status."""
+    """Continue as process 1 of new namespaces; the calling process waits for it and ends with its status."""
     if settings["user_namespace"]:
         _map_user()
     confine.unshare(
@@ -46,7 +47,7 @@ def enter(settings: dict[str, Any]) -> None:
 
 
 def _map_user() -> None:
-    """Become root of a new user namespace that knows this one user only."""
+    """Become root of a new user namespace that has only this user."""
     uid, gid = os.getuid(), os.getgid()
     confine.unshare(confine.CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
@@ -82,7 +83,7 @@ def _build_root(settings: dict[str, Any]) -> None:
 
 
 def _show(source: str, target: str) -> None:
-    """Make a file or directory of the host visible, read-only; a link stays a link."""
+    """Make a file or directory of the host visible, read-only; a symbolic link is copied."""
     if os.path.islink(source):
         os.symlink(os.readlink(source), target)
     elif os.path.exists(source):

@@ -1,17 +1,17 @@
-"""Plain data over a pipe: values of exact builtin types as JSON text, and back.
+"""Codec of plain data: values of exact builtin types as JSON text, and back.
 
-What comes out of ``decode`` is made of exact builtins (and a few of the standard library's value types), whatever
-the sender claims: an object that lies in ``__eq__`` or a subclass of ``str`` cannot cross. There is no pickle, no
-code and no attribute look-up on this path; hostile text ends in ``PlainError`` after bounded work.
+A value from ``decode`` consists of exact builtins (and a few value types of the standard library), whatever the sender
+claims: an object with a dishonest ``__eq__`` or a subclass of ``str`` cannot cross. The codec uses no pickle, no code
+and no attribute look-up; hostile text raises ``PlainError`` after bounded work.
 
-A JSON object is always a tag with one key; lists, strings, numbers, booleans and null stand for themselves.
-Subclasses of builtin types travel as their base value (a ``Counter`` as a dict, an ``IntEnum`` as an int).
+A JSON object is always a tag with one key; lists, strings, numbers, booleans and null represent themselves. Subclasses
+of builtin types cross as their base value (a ``Counter`` as a dict, an ``IntEnum`` as an int).
 """
 
 from __future__ import annotations
 
 import sys
-from _json import encode_basestring_ascii, make_encoder, make_scanner  # the package around them makes forks dearer
+from _json import encode_basestring_ascii, make_encoder, make_scanner  # the package around them makes forks slower
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from math import inf, nan
@@ -41,23 +41,23 @@ class PlainError(ValueError):
 
 
 def encode(value: object, refer: Refer | None = None) -> bytes:
-    """Write ``value`` as one line of ASCII; objects that are not plain go through ``refer``, which numbers them.
+    """Encode ``value`` as one line of ASCII; ``refer`` gives numbers to objects that are not plain.
 
     Raises:
-        PlainError: not plain and no ``refer``, or nested deeper than ``MAX_DEPTH`` (a cycle is).
+        PlainError: The value is not plain and there is no ``refer``, or it is nested deeper than ``MAX_DEPTH``.
     """
     try:
         packed = _pack(value, refer, 0)
-    except RecursionError:  # the caller was deep down already
+    except RecursionError:  # the caller has used up most of the stack
         raise PlainError("nested too deeply") from None
     return to_json(packed)
 
 
 def decode(text: bytes, resolve: Resolve | None = None) -> Any:
-    """Read what ``encode`` wrote; references go through ``resolve``.
+    """Decode the result of ``encode``; ``resolve`` returns the objects of references.
 
     Raises:
-        PlainError: the text is not such an encoding, or it is too large.
+        PlainError: The text is not such an encoding, or it is too large.
     """
     if TAG_NODES * len(text) > MAX_NODES < text.count(b",") + text.count(b"[") + TAG_NODES * text.count(b"{"):
         raise PlainError(f"more than {MAX_NODES:,} values in one message")
@@ -73,7 +73,7 @@ def decode(text: bytes, resolve: Resolve | None = None) -> Any:
 
 
 class _ScannerContext:
-    """What the scanner of the standard library wants to be told."""
+    """Settings for the JSON scanner of the standard library."""
 
     strict = True
     object_hook = object_pairs_hook = None
@@ -82,23 +82,23 @@ class _ScannerContext:
 
 
 def _refuse(value: object) -> NoReturn:
-    raise TypeError(f"a {type(value).__name__} is nothing that JSON can say")
+    raise TypeError(f"a {type(value).__name__} is no JSON data")
 
 
-_SCAN: Any = make_scanner(_ScannerContext)  # type: ignore[arg-type]  # the stubs want one of its own kind
+_SCAN: Any = make_scanner(_ScannerContext)  # type: ignore[arg-type]  # the stubs expect their own class
 _WRITE: Any = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)
 
 
 def to_json(data: Any) -> bytes:
-    """Write what JSON itself can say, without blanks and in ASCII."""
+    """Encode JSON data without blanks and in ASCII."""
     return "".join(_WRITE(data, 0)).encode("ascii")
 
 
 def from_json(text: bytes) -> Any:
-    """Read what ``to_json`` wrote.
+    """Decode the result of ``to_json``.
 
     Raises:
-        ValueError: it is not that.
+        ValueError: The text is not exactly one JSON value.
     """
     try:
         data, end = _SCAN(text.decode("ascii"), 0)
@@ -109,7 +109,7 @@ def from_json(text: bytes) -> Any:
     return data
 
 
-# --- writing
+# --- encoding
 
 
 def _pack(value: Any, refer: Refer | None, depth: int) -> Any:
@@ -135,7 +135,7 @@ def _pack(value: Any, refer: Refer | None, depth: int) -> Any:
 
 
 def _pack_all(values: Iterable[Any], refer: Refer | None, depth: int) -> list[Any]:
-    """Pack a sequence; runs of atoms and of moderate numbers are passed on as they are, at the speed of C."""
+    """Pack a sequence; sequences of atoms or of moderate numbers are returned as they are, at the speed of C."""
     items = [*values]
     kinds = {*map(type, items)}
     if kinds <= _ATOMS or (kinds == _NUMBERS and min(items) > _SMALL and max(items) < BIG):
@@ -159,7 +159,7 @@ def _pack_container(kind: type, value: Any, refer: Refer | None, depth: int) -> 
 
 
 def _pack_scalar(kind: type, value: Any) -> Any:
-    """Pack numbers, strings and their subclasses, and what else has no parts."""
+    """Pack numbers, strings and their subclasses, and other values without parts."""
     for base, exact in _EXACT:
         if issubclass(kind, base):
             return exact(value)
@@ -214,7 +214,7 @@ _DATE_FIELDS = {
 }
 
 
-# --- reading
+# --- decoding
 
 
 def _unpack(data: Any, resolve: Resolve | None, depth: int) -> Any:
@@ -232,12 +232,12 @@ def _unpack(data: Any, resolve: Resolve | None, depth: int) -> Any:
         return int(body, 16)
     if tag == "r":
         if resolve is None or type(body) is not int:
-            raise PlainError("a reference where only plain data may stand")
+            raise PlainError("a reference in data that must be plain")
         return resolve(body)
     content = _unpack(body, resolve, depth + 1)
     if tag == "n":
         return content if resolve is None else _array(content)
-    if type(content) is not _BODIES.get(tag, list):  # a tuple of a range would be as long as the sender likes
+    if type(content) is not _BODIES.get(tag, list):  # a tuple of a range could have any length
         raise PlainError(f"the tag {tag!r} with a {type(content).__name__}")
     return _READERS[tag](content)
 
@@ -251,14 +251,14 @@ def _unpack_all(items: list[Any], resolve: Resolve | None, depth: int) -> list[A
 
 
 def _exact(kind: type, parts: list[Any]) -> list[Any]:
-    """The parts, if all are of this type: constructors would take pickled states and numbers of any precision too."""
+    """Return the parts if all have this type: constructors also take pickled states and numbers of any precision."""
     if not all(type(part) is kind for part in parts):
         raise PlainError(f"a part that is no {kind.__name__}")
     return parts
 
 
 def _spread(keys: list[Any]) -> list[Any]:
-    """The keys, if their hashes differ: a table in which all are equal takes quadratic time."""
+    """Return the keys if their hashes differ: a table of equal hashes takes quadratic time."""
     if len(keys) > MAX_EQUAL_HASHES and max(Counter(map(hash, keys)).values()) > MAX_EQUAL_HASHES:
         raise PlainError(f"more than {MAX_EQUAL_HASHES} keys with the same hash")
     return keys
@@ -278,7 +278,7 @@ def _decimal(text: str) -> Any:
         raise PlainError("a Decimal of more than 10,000 characters")
     value = __import__("decimal").Decimal(text)
     if value.is_snan():
-        raise PlainError("a signalling NaN, which raises where it is compared")
+        raise PlainError("a signalling NaN, which raises in comparisons")
     return value
 
 
@@ -296,7 +296,7 @@ def _array(body: Any) -> Any:
 
 
 _BODIES = {"b": str, "B": str, "D": str, "T": str, "e": int}
-"""What a tag has to hold; a list, where none is named."""
+"""Types of the contents of tags; all other tags hold a list."""
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "t": tuple,

@@ -1,4 +1,4 @@
-"""What tests would ask of a program that tells them nothing: only that may be asked of all programs ahead of time."""
+"""Questions that tests ask any program, whatever it answers: only these may be prefetched for all programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .channel import MAX_PREFETCH_BYTES, CandidateGone, Channel, Remote
 
 
 class QuestionRecorder(Channel):
-    """A channel to nobody: it notes what is asked. ``answer`` gives the value of every call, or raises."""
+    """A channel without a candidate that records questions. ``answer`` returns the value of every call, or raises."""
 
     def __init__(self, answer: Callable[[], Any]) -> None:
         self.questions = []
@@ -19,7 +19,7 @@ class QuestionRecorder(Channel):
         self._answer = answer
 
     def call(self, remote: Remote, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Note the call, and answer it as this recorder does."""
+        """Record the call and return the fixed answer."""
         self._note(self._call(remote, arguments, keywords))
         return self._answer()
 
@@ -29,17 +29,17 @@ class QuestionRecorder(Channel):
 
     def _note(self, question: bytes) -> None:
         self.questions.append(question)
-        if len(self.questions) > MAX_PREFETCH_BYTES:  # each takes a byte at least
+        if len(self.questions) > MAX_PREFETCH_BYTES:  # each takes at least a byte
             raise CandidateGone
 
 
 def raise_error() -> Any:
-    """The answer of a program whose every call fails."""
-    raise RuntimeError("nobody answers at a rehearsal")
+    """Answer like a program whose every call fails."""
+    raise RuntimeError("no program answers")
 
 
 class PermissiveAnswer:
-    """An answer that tells nothing and with which tests go on: it is equal to everything, in whatever calculation."""
+    """An answer without information that lets tests continue: it equals everything, in any calculation."""
 
     def _agree(self, *_: object) -> bool:
         return True
@@ -64,9 +64,9 @@ class _AssertRemover(ast.NodeTransformer):
 
 
 def remove_asserts(source: str) -> ast.Module | str:
-    """Tests in which an assertion only asks, so that a loop goes on as it does for a program that passes.
+    """Replace assertions by their expressions, so that a loop continues as it does for a program that passes.
 
-    Gives the source itself where it is no Python, or so long that its questions would not be sent ahead.
+    Return the source itself if it does not compile, or is so long that its questions would not be prefetched.
     """
     if len(source) > MAX_PREFETCH_BYTES:
         return source

@@ -1,4 +1,4 @@
-"""Getting warm: a fork copies every page it writes to, so what can be written before is written before."""
+"""Warm-up of the forker: a fork copies every page that it writes to, so caches are filled before."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .responder import MARSHAL, forget
 
 _ROUNDS = 20
 _POOL_BYTES, _POOL_HEAD_BYTES = 1 << 14, 48
-"""The interpreter's memory for objects up to ``_LARGEST`` bytes: pools of blocks of one size, with a head each."""
+"""The interpreter's memory for objects of up to ``_LARGEST`` bytes: pools of blocks of one size, each with a head."""
 _STEP, _LARGEST = 16, 512
 _MAX_FILLERS = 1 << 11
-"""For one size: several pools full of the smallest. In an interpreter without such pools it ends there."""
+"""Number of fillers of one size: several pools of the smallest. It bounds the loop in interpreters without pools."""
 _BYTES_HEAD = sys.getsizeof(b"")
 _fillers: list[bytes] = []
 _SAMPLE = """
@@ -37,10 +37,9 @@ def sample(numbers: List[int], text: str = "") -> List[int]:
 
 
 def warm_up() -> None:
-    """Run the candidate's side on a sample, in this process, with stand-ins for both who may ask.
+    """Run the candidate's side on a sample, in this process, with stand-ins for host and examiner.
 
-    It fills the interpreter's caches, the inline caches of byte code and the memory pools, which a fork then only
-    reads.
+    This fills the interpreter's caches, the inline caches of byte code and the memory pools, so that forks only read.
     """
     candidate.make_modules()
     null = os.open("/dev/null", os.O_RDWR)
@@ -64,14 +63,14 @@ def _play_examiner(job: bytes, report: int) -> None:
 
 
 def fill_pools() -> None:
-    """Take the memory that is free between other objects, so that a fork gets all of its own from new pools.
+    """Fill the free memory between other objects, so that a fork gets all of its own from new pools.
 
-    A block in a pool that others use costs a fork two pages, one with the block and one with the head of the pool; a
-    new pool has its head and its first blocks on one.
+    A block in a pool with other objects costs a fork two pages, one with the block and one with the head of the pool; a
+    new pool has its head and its first blocks on one page.
     """
     for size in range(_STEP * ceil(_BYTES_HEAD / _STEP), _LARGEST + 1, _STEP):
         for _ in range(_MAX_FILLERS):
             _fillers.append(bytes(size - _BYTES_HEAD))
-            # In an old pool the first block may be free too, but then hardly with the second one after it.
+            # In an old pool the first block may be free too, but hardly together with the second one.
             if [id(filler) % _POOL_BYTES - _POOL_HEAD_BYTES for filler in _fillers[-2:]] == [0, size]:
                 break

@@ -1,4 +1,4 @@
-"""A program's text becomes code, and what goes wrong with it becomes a type, a message and a line."""
+"""Compilation of a program's source, and exceptions as a type, a message and a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FILENAME = "<program>"
 
 
 def compile_program(source: str) -> CodeType | list[Any]:
-    """The code of a program, or [type, message, line] where it is not Python."""
+    """Return the code of a program, or [type, message, line] if ``source`` does not compile."""
     try:
         return compile(source.removeprefix("\ufeff"), FILENAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -19,7 +19,7 @@ def compile_program(source: str) -> CodeType | list[Any]:
 
 
 def _line_of_odd_character(source: str) -> int | None:
-    """Where the first null byte or half character stands: the compiler refuses them without saying so."""
+    """Return the line of the first null byte or lone surrogate, for which the compiler reports no line."""
     for place, character in enumerate(source):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             return source[:place].replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
@@ -27,7 +27,7 @@ def _line_of_odd_character(source: str) -> int | None:
 
 
 def describe(error: BaseException, first_line: int) -> list[Any]:
-    """Type, message and line of an exception: the innermost frame at or after ``first_line`` of the program."""
+    """Return type, message and line of an exception: the line of the innermost frame at or after ``first_line``."""
     try:
         message = str(error)[:2000]
     except Exception:

@@ -1,7 +1,7 @@
-"""What the server and the forker of a box say to each other, and where a process finds its files.
+"""Messages between the server and the forker of a box, and the file descriptors of a process.
 
-Messages are marshalled: the limits of a process and whether its end may be told with that of the next, with its files
-beside them; and a list of how processes ended, in the order in which they were asked for.
+Messages are marshalled. The server sends the limits of a process and whether its end may be reported together with that
+of the next one, with the files of the process beside them. The forker sends a list of ends, in the order of the starts.
 """
 
 from __future__ import annotations
@@ -9,38 +9,38 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FILE_FDS = STDIN_FD, STDOUT_FD, STDERR_FD, REPORT_FD, JOB_FD, LINES_FD, CHANNEL_FD = range(7)
-"""Descriptors of a process, in the order in which they are sent: they arrive at the lowest numbers, which are free."""
+"""Descriptors of a process, in the order in which they are sent: they arrive at the lowest free numbers."""
 BATCH = 4
-"""Programs that are prepared together, run one after another and are examined together."""
+"""Number of programs that are prepared together, run one after another, and are examined together."""
 ENDS_BYTES = 1 << 12
-"""Room for what is said of the ends of as many."""
+"""Size limit of a message about the ends of a batch."""
 MESSAGE_BYTES = 256
-"""Room for what is said of one process. For more than 512 the interpreter goes to the C allocator, cuts off what was
-not needed and leaves a little chunk behind for every program; each fork then looks through all of them."""
+"""Size limit of a message about one process. Above 512 bytes the interpreter uses the C allocator, which leaves a small
+free chunk behind for every program; each fork would then search all of them."""
 
 ENDS = ("exited", "crashed", "timeout", "memory", "output")
 EXITED, CRASHED, TIMEOUT, MEMORY, OUTPUT = range(5)
 
 
 class Limits(NamedTuple):
-    """Of one process tree: seconds, bytes and counts."""
+    """Limits of one process tree, in seconds and bytes."""
 
     cpu: float
     wall: float
     memory: int
     processes: int
     files: int
-    """Size of any one file."""
+    """Size limit of a single file."""
     output: int
     lines: int
-    """Lines of the program, to count those that run; 0 without tracing."""
+    """Number of lines of the program for tracing; 0 without tracing."""
 
 
 class End(NamedTuple):
-    """What became of a process."""
+    """End of a process."""
 
     ended: int
-    """An index of ``ENDS``."""
+    """Reason as an index of ``ENDS``."""
     status: int
     cpu: float
     wall: float

@@ -1,10 +1,10 @@
-"""The candidate's end of its channel to the examiner: does what the stand-ins of its functions ask for.
+"""Candidate's end of its channel to the examiner: does what the stand-ins of its functions ask for.
 
-Questions come marshalled, many in one message where they are known before. An answer is plain data (``plain``), in
-which objects of the candidate's are numbers. Either way a message is what marshalling makes of bytes: a letter, a
-length and the bytes themselves.
+Questions arrive marshalled, many in one message if they are prefetched. An answer is plain data (``plain_codec``), in
+which objects of the candidate are numbers. In both directions a message is marshalled bytes: a letter, a length and the
+bytes themselves.
 
-Every object that is used here is copied for every program, the page that it lies on: so few are.
+The memory page of every object that is used here is copied for every program, so few objects are used.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .plain_codec import decode, encode
 from .program import describe
 
 Question = str | tuple[int, list[Any], dict[str, Any]] | bytes
-"""The name of something in the program; a call, as number of the object, arguments and keywords, all of them of exact
-builtin types, which is nearly always so; or anything else as plain data: an operation and its operands."""
+"""A name of the program; a call (number of the object, arguments, keywords) if all parts have exact builtin types, as
+they nearly always have; or any other operation with its operands, as plain data."""
 DONE, RAISED = b"+", b"-"
-"""First bytes of answers: the value, with changed arguments on a second line; or the exception."""
+"""First bytes of answers: a value, with changed arguments on a second line, or an exception."""
 MARSHAL = 0
-"""The version without references and interned strings: what is equal is the same bytes."""
+"""Version of marshal without references and interned strings: equal values are equal bytes."""
 _CHUNK = 1 << 16
 _objects: list[Any] = []
 _numbers: dict[int, int] = {}
-"""What the examiner knows by number, and the numbers by identity; there is one program in a process."""
+"""Objects that the examiner knows by number, and numbers by identity; a process holds one program."""
 
 
 def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) -> None:
     """Answer questions until the examiner closes the channel.
 
-    An answer is written before the program's code runs again, which may end the process.
+    Each answer is written before the program's code runs again, because that may end the process.
     """
     unsent = dumps(DONE, MARSHAL)
     while True:
@@ -52,25 +52,25 @@ def answer_examiner(namespace: dict[str, Any], channel: int, first_line: int) ->
 
 
 def _send(channel: int, message: bytes) -> None:
-    """Write all of it."""
+    """Write the whole message."""
     while message:
         message = message[write(channel, message) :]
 
 
 def _receive(channel: int) -> list[Question]:
-    """The next message, behind which nothing follows before it is answered; no questions at the end."""
+    """Return the questions of the next message, none at the end; no other message follows before the answers."""
     message = b""
     while more := read(channel, _CHUNK):
         message += more
         try:
             return loads(loads(message))  # type: ignore[no-any-return]
-        except EOFError:  # the rest is on its way
+        except EOFError:  # the rest has not arrived yet
             continue
     return []
 
 
 def refer(value: Any) -> int:
-    """The number of an object, which is kept for good, so that no other one gets its identity."""
+    """Return the number of an object, and keep the object alive, so that no other one gets its identity."""
     number = _numbers.setdefault(id(value), len(_objects))
     if number == len(_objects):
         _objects.append(value)
@@ -78,7 +78,7 @@ def refer(value: Any) -> int:
 
 
 def forget() -> None:
-    """Let go of all objects."""
+    """Forget all objects."""
     _objects.clear()
     _numbers.clear()
 
@@ -92,7 +92,7 @@ def _answer(question: Question, namespace: dict[str, Any], first_line: int) -> b
             try:
                 if dumps(arguments, MARSHAL) == before:
                     return answer
-            except ValueError:  # the program has put something into them that is not builtin
+            except ValueError:  # the program has put an object into them that is not builtin
                 pass
             return answer + b"\n" + encode(arguments, refer)
         if type(question) is str:
@@ -120,7 +120,7 @@ def _encoded(operation: Callable[..., Any]) -> Callable[..., bytes]:
 
 
 class _Cursor:
-    """An iterator that tells its end by an empty list, since exceptions lose their meaning on the way."""
+    """An iterator that marks its end by an empty list, because StopIteration cannot cross the channel."""
 
     def __init__(self, iterator: Any) -> None:
         self.iterator = iterator

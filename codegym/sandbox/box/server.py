@@ -1,10 +1,10 @@
-"""The server of a box: takes programs from the host, compiles them, has them run and examined, sends back what came.
+"""Server of a box: receives programs from the host, compiles them, has them run and examined, and sends the results.
 
-It is the only process of the box that holds a program's text or an author's tests outside the program's own process,
-and no program descends from it: what is in its memory can never be found in a program's.
+It is the only process of the box that holds a program's text or an author's tests outside the program's own process. No
+program descends from it, so nothing of its memory can be found in the memory of a program.
 
-Programs that came together are prepared together, run while this process sleeps, and are examined together. Done one
-by one the same work takes up to three times as long: each program leaves nothing of it in the processor's caches.
+Programs that arrive together are prepared together, run while this process sleeps, and are examined together. One by
+one, the same work takes up to three times as long, because each program evicts it from the processor's caches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import select
 import signal
 import struct
 import warnings
-from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair  # as they are, without the shell around them
+from _socket import SCM_RIGHTS, SOL_SOCKET, socket, socketpair  # the C types, without their Python wrappers
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -34,17 +34,18 @@ from .protocol import BATCH, ENDS, ENDS_BYTES, FILE_FDS, End
 OUTPUT_PARTS = 4
 """All processes of one request together may print this many times the limit of one."""
 COMPILE_SECONDS = 2.0
+"""CPU time limit of compiling a program in the server, in seconds."""
 COMPILE_CHARACTERS = 65536
-"""Longer programs are compiled in their own process, under its limits; so are those that killed a server."""
+"""Longer programs are compiled in their own process, under its limits; so are programs that killed a server."""
 MAX_PATIENCE_MS = 50
-"""Answers may fill the socket: then they have to be read before the candidate is through."""
+"""Answers may fill the socket, and then have to be read before the candidate ends."""
 LONG_BYTES = 1 << 14
-"""An answer with more of output is sent at once: several of them together would make this process grow."""
+"""An answer with more output is sent at once: several of them together would make this process grow."""
 NULL_FD = 0
-"""Where this process has /dev/null."""
+"""Descriptor of /dev/null in this process."""
 
 _LIMITS = ("cpu", "wall", "memory", "processes", "files", "output_bytes")
-"""Fields of a request: the first of ``Limits``, in their order."""
+"""Fields of a request that are fields of ``Limits``, in their order."""
 _DESCRIPTORS = struct.Struct(f"{len(FILE_FDS)}i")
 
 BoxRequest = dict[str, Any]
@@ -52,7 +53,7 @@ Message = tuple[BoxRequest, bytes]
 
 
 class _AssertRun(NamedTuple):
-    """A program that is to be examined: it runs, or waits for the forker."""
+    """A program whose asserts are to be run: it is running, or waits for the forker."""
 
     request: BoxRequest
     tests: Tests
@@ -60,11 +61,11 @@ class _AssertRun(NamedTuple):
     channel: Channel
     candidates_end: socket
     is_prefetched: bool
-    """All questions are sent; without them nobody needs the candidate's answers before it has ended."""
+    """Whether all questions have been sent, so that no answer is needed before the candidate has ended."""
 
 
 class _Refused(NamedTuple):
-    """A program that does not compile, and why."""
+    """A program that does not compile, and the reason."""
 
     request: BoxRequest
     syntax: list[Any]
@@ -78,7 +79,7 @@ class Server:
         self.forker = forker
         self.examiner = Examiner()
         self._ended: deque[End] = deque()
-        """How processes ended, in the order of their start, as far as the forker has told."""
+        """Ends of processes that the forker has reported, in the order of the starts."""
         self._unsent: list[bytes] = []
         self._forker_or_end = select.poll()
         self._forker_or_end.register(forker, select.POLLIN)
@@ -99,11 +100,11 @@ class Server:
         begun = [self._begin(*message) for message in messages]
         running = [each for each in begun if isinstance(each, _AssertRun)]
         for each, after in zip(running, [*running[1:], None], strict=True):
-            # Where the next one has to talk to this process, the end of this one has to be known by then.
+            # If the next program needs this process while it runs, the end of this one has to be known by then.
             defer_end = after is not None and after.is_prefetched
             self._start(each.request, each.files, each.candidates_end.fileno(), defer_end)
             each.candidates_end.close()
-        if running and running[0].is_prefetched:  # being woken for each answer costs both sides more than it
+        if running and running[0].is_prefetched:  # waking up for each answer would cost more than the answer
             self._forker_or_end.poll(MAX_PATIENCE_MS)
         for assert_run in begun:
             if isinstance(assert_run, _Refused):
@@ -124,14 +125,14 @@ class Server:
 
     def _finish_assert_run(self, assert_run: _AssertRun) -> None:
         request, tests, files, channel, *_ = assert_run
-        if not self._ended:  # it may take its time, and nobody shall wait for it
+        if not self._ended:  # it may take long, and no other answer shall wait for it
             self._send_answers()
         results = self.examiner.examine(channel, tests, request["stop"], request["wall"])
         run, block = self._finish(files, request["output_bytes"])
         self._answer(request, block, run=run, results=results, prefetch_mismatch=results is None)
 
     def _run(self, request: BoxRequest, block: bytes) -> None:
-        """One message to the host for each process, the last one marked."""
+        """Run a script or calls; send one message to the host for each process, the last one marked."""
         job = _job(request, block)
         if isinstance(job, list):
             self._answer(request, syntax=job)
@@ -156,7 +157,7 @@ class Server:
         self.forker.sendmsg([marshal.dumps((limits, defer_end))], [(SOL_SOCKET, SCM_RIGHTS, descriptors)])
 
     def _finish(self, files: Files, output_bytes: int) -> tuple[dict[str, Any], bytes]:
-        """Wait for the process; gives what it was like, and its output and report as one block."""
+        """Wait for the end of the process; return its run, and its output and report as one block."""
         end = self._next_end()
         out, report, overflow = files.collect(output_bytes)
         run = {
@@ -186,7 +187,7 @@ class Server:
             self._send_answers()
 
     def _send_answers(self) -> None:
-        """Before waiting for anybody, let the host have what is known."""
+        """Send the finished answers to the host; called before this process waits."""
         if self._unsent:
             self.host.send(*self._unsent)
             self._unsent.clear()
@@ -198,7 +199,7 @@ def _has_asserts(message: Message) -> bool:
 
 
 def _job(request: BoxRequest, block: bytes) -> tuple[Any, ...] | list[Any]:
-    """What a process has to do; a list that says why where the source does not compile."""
+    """Return the job of a process, or a list with the reason if the source does not compile."""
     source = block.decode("utf-8", "surrogatepass")
     cold = request["cold"] or len(source) > COMPILE_CHARACTERS
     code = source if cold else _compile(source)
@@ -208,12 +209,12 @@ def _job(request: BoxRequest, block: bytes) -> tuple[Any, ...] | list[Any]:
 
 
 def _num_lines(request: BoxRequest, block: bytes) -> int:
-    """How many lines to look after; 0 where nobody wants to know."""
+    """Return the number of lines to trace; 0 without tracing."""
     return block.count(b"\n") + block.count(b"\r") + 1 if request["trace"] else 0
 
 
 def _compile(source: str) -> CodeType | list[Any]:
-    """Compile within a time limit: at its end the kernel ends this process, and the host tries the program cold."""
+    """Compile within a time limit: after it the kernel ends this process, and the host sends the program as cold."""
     signal.setitimer(signal.ITIMER_PROF, COMPILE_SECONDS)
     try:
         return compile_program(source)

@@ -1,4 +1,4 @@
-"""From the settings of a box to its two processes: server and forker."""
+"""Start of the two processes of a box, server and forker, from its settings."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _RLIMIT_MSGQUEUE = 12
 
 
 def start(settings: dict[str, Any]) -> None:
-    """Confine this process, start the forker, go on as the server.
+    """Confine this process, start the forker, and continue as the server.
 
     The server is process 1 of the box, so no program can signal it, and when it ends everything in the box ends.
 
-    ``settings["level"]``: "engine" (a container engine has built the box), "root" (namespaces, made by root),
-    "user" (namespaces inside a user namespace) or "plain" (no namespaces). The first two have users for programs and
-    for those who see secrets, from ``settings["uid"]`` on, and the forker keeps ``settings["capabilities"]`` for that.
+    ``settings["level"]`` is "engine" (a container engine has built the box), "root" (namespaces made by root), "user"
+    (namespaces inside a user namespace) or "plain" (no namespaces). At the first two, programs run as the user
+    ``settings["uid"]`` and the server as the next one; the forker keeps ``settings["capabilities"]`` for that.
     """
     level = settings["level"]
     memory_events = _open_first(settings["memory_events"])
@@ -46,7 +46,7 @@ def start(settings: dict[str, Any]) -> None:
 
 
 def _connect(settings: dict[str, Any]) -> socket.socket:
-    """The connection to the host: an inherited descriptor, or a socket file that only the box's root may use."""
+    """Return the connection to the host: an inherited descriptor, or a socket file that only the box's root may use."""
     if "descriptor" in settings:
         return socket.socket(fileno=settings["descriptor"])
     connection = socket.socket(socket.AF_UNIX)
@@ -56,7 +56,7 @@ def _connect(settings: dict[str, Any]) -> socket.socket:
 
 
 def _open_first(paths: list[str]) -> int | None:
-    """A descriptor of the first file there is; opened early, since the new root does not show it."""
+    """Open the first file that exists; before the new root hides it."""
     for path in paths:
         with suppress(OSError):
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -64,7 +64,7 @@ def _open_first(paths: list[str]) -> int | None:
 
 
 def _confine(settings: dict[str, Any]) -> None:
-    """What the two processes share: limits, standard streams, the filter of system calls."""
+    """Set what both processes inherit: limits, standard streams, and the system call filter."""
     _limit()
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1):  # the third stays the log of the box
@@ -78,7 +78,7 @@ def _confine(settings: dict[str, Any]) -> None:
 
 
 def _limit() -> None:
-    """Limits that are the same for everything in the box."""
+    """Set the limits that are the same for all processes of the box."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(_RLIMIT_MSGQUEUE, (0, 0))  # message queues would outlive the program
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -88,10 +88,10 @@ def _limit() -> None:
 
 
 def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_events: int | None) -> NoReturn:
-    """Go on as another interpreter, with what it needs to change users, end processes and delete files."""
+    """Replace this process by another interpreter that can change users, end processes and delete files."""
     level = settings["level"]
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
-    if level != "plain":  # there it lives on until it has ended the program, which nobody else would do
+    if level != "plain":  # at this level it survives until it has ended the program, which no other process would do
         confine.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL)
     if settings["uid"] is not None:
         confine.drop_capabilities(settings["capabilities"])
@@ -115,7 +115,7 @@ def _become_forker(settings: dict[str, Any], connection: socket.socket, memory_e
 
 
 def _drop_privileges(settings: dict[str, Any]) -> None:
-    """For the process that sees secrets: another user than the programs', no capabilities, nobody may look in."""
+    """Protect the process that holds secrets: another user than the programs', no capabilities, not inspectable."""
     if settings["uid"] is not None:
         uid = settings["uid"] + 1
         os.setresgid(uid, uid, uid)

@@ -1,4 +1,4 @@
-"""Looks after the one process tree that runs, where it takes its time, and finds out why it ended."""
+"""Watches the process tree of a slow program, ends it at a limit, and finds the reason of its end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from time import monotonic
 from .protocol import CRASHED, EXITED, MEMORY, OUTPUT, REPORT_FD, STDOUT_FD, TIMEOUT, Limits
 
 QUICK_SECONDS = 0.02
-"""Who has ended by then has not used up the memory of a box."""
+"""A program that ends earlier cannot have used up the memory of a box."""
 POLL_SECONDS = 0.05
+"""Time between two measurements of a process tree, in seconds."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -21,17 +22,17 @@ Events = list[tuple[int, int]]
 
 
 class Watcher:
-    """Watches processes of the forker; ``poll`` looks at the descriptor ``process``, and at the server's."""
+    """Watches processes of the forker; ``poll`` waits for the descriptor ``process`` and the server's."""
 
     def __init__(self, poll: select.poll, process: int, memory_events: int | None) -> None:
         self._poll = poll
         self._process = process
         self._memory_events = memory_events
-        self._shared_pages = int(_stat(os.getpid())[21])  # what every fork starts with, counted once
+        self._shared_pages = int(_stat(os.getpid())[21])  # memory that every fork starts with
         self._kills = self._read_kills()
 
     def end(self, pid: int, limits: Limits, started: float, events: Events) -> tuple[int, int, float, float]:
-        """Wait for the process, and end it where its tree goes over a limit; gives what makes an ``End``."""
+        """Wait for the process, or end it if its tree exceeds a limit; return the fields of an ``End``."""
         ended = EXITED if events and events[0][0] == self._process else self._watch(limits, started, events)
         if ended != EXITED:
             send_signal(pid, signal.SIGKILL)
@@ -61,7 +62,7 @@ class Watcher:
         return EXITED if any(descriptor == self._process for descriptor, _ in events) else CRASHED
 
     def _usage(self) -> tuple[float, int]:
-        """CPU seconds and resident bytes of everything that the program has started."""
+        """Return CPU seconds and resident bytes of all processes of the program."""
         total_cpu, total_memory = 0.0, 0
         for pid in descendants():
             with suppress(OSError, IndexError, ValueError):
@@ -71,7 +72,7 @@ class Watcher:
         return total_cpu, total_memory
 
     def _signal_reason(self, status: int, cpu_seconds: float, limits: Limits) -> int:
-        """Which limit stands behind the signal that ended the process."""
+        """Return the limit that caused the signal which ended the process."""
         if status == -signal.SIGXCPU or cpu_seconds > limits.cpu:
             return TIMEOUT
         if status == -signal.SIGXFSZ:
@@ -79,12 +80,12 @@ class Watcher:
         return MEMORY if status == -signal.SIGKILL and self._out_of_memory() else CRASHED
 
     def _out_of_memory(self) -> bool:
-        """Whether the kernel has killed for memory since the last question."""
+        """Return whether the kernel has killed a process for memory since the last call."""
         before, self._kills = self._kills, self._read_kills()
         return self._kills > before
 
     def _read_kills(self) -> int:
-        """How often the kernel has killed for memory in this control group."""
+        """Return how many processes of this control group the kernel has killed for memory."""
         if self._memory_events is not None:
             for line in os.pread(self._memory_events, 4096, 0).splitlines():
                 name, _, number = line.partition(b" ")
@@ -94,7 +95,7 @@ class Watcher:
 
 
 def descendants() -> list[int]:
-    """Every process that belongs to a program: the forker starts nothing else."""
+    """Return all processes of a program: the forker starts nothing else."""
     parents = _parents()
     forker = os.getpid()
     return [pid for pid in parents if pid != forker and _descends(pid, forker, parents)]
@@ -110,7 +111,7 @@ def _parents() -> dict[int, int]:
 
 
 def _stat(pid: int) -> list[bytes]:
-    """Fields of /proc/PID/stat from the third one (state) on; the name before may hold blanks and brackets."""
+    """Return the fields of /proc/PID/stat from the third one (state) on; the name may have blanks and brackets."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         return file.read().rpartition(b")")[2].split()
 
@@ -124,6 +125,6 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
 
 
 def send_signal(pid: int, signum: int) -> None:
-    """Send it if the process is still there."""
+    """Send a signal to a process, if it still exists."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signum)

@@ -227,7 +227,7 @@ def test_object_that_is_not_plain_goes_by_number_where_that_is_wanted():
 
 @pytest.mark.parametrize("text", [b'{"r":0}', b'[{"r":0}]', b'{"d":[[1,{"r":0}]]}'])
 def test_reference_is_refused_where_only_plain_data_may_stand(text):
-    with pytest.raises(PlainError, match="a reference where only plain data may stand"):
+    with pytest.raises(PlainError, match="a reference in data that must be plain"):
         decode(text)
 
 
