@@ -16,7 +16,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from codegym.errors import SandboxError, SandboxUnavailable
 from codegym.sandbox.base import Limits
@@ -224,25 +224,14 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         SandboxUnavailable: A package is not installed.
     """
     _compile_box()
-    shown = [(path, f"/codegym_packages/{path.name}") for name in packages for path in _package_paths(name)]
+    settings = _box_settings(level, limits, preload, packages)
     root = tempfile.mkdtemp(prefix=f"codegym-{os.getpid()}-")
     group = ControlGroup.create(limits)
     host_end, box_end = socket.socketpair()
-    writable = [root] if level == "plain" else ["/tmp", "/dev/shm"]
-    settings = {
-        "level": level,
-        "python": os.path.realpath(sys.executable),
-        "user_namespace": level == "user",
-        "uid": random_uid() if level == "root" else None,
-        "capabilities": CAPABILITIES,
+    settings |= {
         "root": root,
-        "temp_mb": limits.temp_mb,
         "descriptor": box_end.fileno(),
-        "box": str(BOX) if level == "plain" else BOX_INSIDE,
-        "show": [(str(source), target) for source, target in [(BOX, BOX_INSIDE), *shown]],
-        "paths": ["/codegym_packages"] if packages else [],
-        "writable": writable,
-        "preload": preload,
+        "writable": [root] if level == "plain" else ["/tmp", "/dev/shm"],
         "memory_events": [group.events] if group else [],
     }
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the box
@@ -266,6 +255,23 @@ def start_box(level: str, limits: Limits, preload: tuple[str, ...], packages: tu
         box_end.close()
     box_process = _BoxProcess(process, root, group, log)
     return Box(host_end, box_process.remove, box_process.log_tail)
+
+
+def _box_settings(level: str, limits: Limits, preload: tuple[str, ...], packages: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of a box that do not depend on its resources on the host."""
+    shown = [(path, f"/codegym_packages/{path.name}") for name in packages for path in _package_paths(name)]
+    return {
+        "level": level,
+        "python": os.path.realpath(sys.executable),
+        "user_namespace": level == "user",
+        "uid": random_uid() if level == "root" else None,
+        "capabilities": CAPABILITIES,
+        "temp_mb": limits.temp_mb,
+        "box": str(BOX) if level == "plain" else BOX_INSIDE,
+        "show": [(str(source), target) for source, target in [(BOX, BOX_INSIDE), *shown]],
+        "paths": ["/codegym_packages"] if packages else [],
+        "preload": preload,
+    }
 
 
 def _package_paths(name: str) -> list[Path]:
