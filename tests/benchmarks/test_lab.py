@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from benchmarks.lab.train_arm import main, make_tasks, prm_folder
 from codegym.errors import ResumeError
 from codegym.tasks.procedural import FAMILIES, vocabulary
 
+ROOT = Path(__file__).resolve().parents[2]
 PRM = PRMSummary(
     programs=300,
     completions=5000,
@@ -304,3 +306,9 @@ def test_one_arm_in_its_own_process(tmp_path):
     result = read_record(ArmResult, tmp_path / "arm" / "result.json")
     assert [point.programs for point in result.curve] == [4, 8]
     assert all(point.eval_pass_rate is not None for point in result.curve)
+
+
+def test_the_published_map_has_the_full_design():
+    results = read_record(Results, ROOT / "benchmarks/results/map.json")
+    assert results.design == FULL  # so that --reuse accepts it
+    assert {run.arm for run in results.runs} == {arm.name for arm in ARMS}
