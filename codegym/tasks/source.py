@@ -112,13 +112,14 @@ def make_task_source(tasks: TasksLike, path: str | os.PathLike[str] | None = Non
         DatasetError: The data set cannot be read.
         TypeError: The object is none of the above.
     """
+    named = tasks
     if isinstance(tasks, str):
         tasks = cast(TasksLike, _look_up(tasks))
     if isinstance(tasks, DatasetSpec) or (path is not None and _is_reader(tasks)):
         return ListSource(load_tasks(get_dataset(cast("Callable[..., Task]", tasks)), path))
     if path is not None:
         raise ValueError(
-            f"a path without a data set: got path={str(path)!r} and tasks={tasks!r:.80}; expected one of "
+            f"a path without a data set: got path={str(path)!r} and tasks={named!r:.80}; expected one of "
             f"{', '.join(DATASETS)} as tasks"
         )
     if isinstance(tasks, Task):
