@@ -3,11 +3,13 @@
 from codegym.tokenizers.base import Tokenizer
 from codegym.tokenizers.exact import encode_exactly
 from codegym.tokenizers.hf import TransformersTokenizer
-from codegym.tokenizers.loading import load_tokenizer, save_tokenizer
+from codegym.tokenizers.loading import TOKENIZERS, load_tokenizer, save_tokenizer
+from codegym.tokenizers.model_names import resolve_model
 from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 from codegym.tokenizers.training import train_tokenizer
 
 __all__ = [
+    "TOKENIZERS",
     "ByteTokenizer",
     "Tokenizer",
     "TransformersTokenizer",
@@ -15,6 +17,7 @@ __all__ = [
     "encode_exactly",
     "load_tokenizer",
     "load_tokenizer",
+    "resolve_model",
     "save_tokenizer",
     "train_tokenizer",
 ]

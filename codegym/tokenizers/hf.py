@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Any
 
 from codegym.tokenizers.base import utf8
+from codegym.tokenizers.model_names import resolve_model
 from codegym.tokenizers.token_bytes import bytes_of, exact
 
 # Everything that prose tokenizers change: case, accents, ligatures, widths, runs of blanks, line ends, rare characters.
 _PROBE = "def F(x):\r\n\treturn  'Ａ e\u0301 é ﬁ 🙂\x00\u2028'+X\n\n    # two  blanks  \n "
+_USUAL_EOS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|eot_id|>", "[EOS]")
 _UTF8 = {*range(0xF5)} - {0xC0, 0xC1}
-"""The bytes that a text can have."""
+"""Bytes that occur in UTF-8."""
 
 
 class TransformersTokenizer:
@@ -25,25 +26,26 @@ class TransformersTokenizer:
         TransformersTokenizer("Qwen/Qwen2.5-Coder-0.5B")
         TransformersTokenizer("runs/tokenizer", eos_token="<|endoftext|>")
 
-    Text is taken as it is: no space is put before the first word, NFC is not applied, and what looks like a special
+    Text is encoded as it is: no space is put before the first word, NFC is not applied, and what looks like a special
     token in a program is ordinary text. Special tokens (the end of a program, padding, chat markers) have no bytes.
-    The output layer of a model may be wider than its tokenizer: ids from ``vocab_size`` on are not to be sampled.
+    The output layer of a model may be wider than its tokenizer: never sample ids from ``vocab_size`` upwards.
 
     Args:
-        source: a folder, an id on the Hub, or a tokenizer object.
-        eos_token: the token that ends a program; None for the one that the tokenizer names.
+        source: A folder, an id on the Hub, a tokenizer object of ``transformers``, or a ``tokenizers.Tokenizer``.
+        eos_token: Token that ends a program; None is the one that the tokenizer names. A ``tokenizers.Tokenizer`` names
+            none: then it is its only special token, or the first with a usual name such as "<|endoftext|>".
 
     Raises:
-        ValueError: the exact text cannot be had from the tokens (WordPiece, a lowercasing normalizer, no byte
-            fallback ...), there is no token that ends a program, or nothing can be loaded from ``source``.
-        ImportError: ``transformers`` is not installed.
+        ValueError: The exact text cannot be recovered from the tokens (WordPiece, a lowercasing normalizer, no byte
+            fallback ...), no token ends a program, or nothing can be loaded from ``source``.
+        ImportError: ``transformers`` or ``tokenizers`` is not installed.
     """
 
     token_bytes: tuple[bytes, ...]
     eos_token_id: int
 
     def __init__(self, source: Any, *, eos_token: str | None = None) -> None:
-        tokenizer = _open(source) if isinstance(source, str | os.PathLike) else source
+        tokenizer = _open(source)
         self.name = str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__)
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(
@@ -119,34 +121,68 @@ class TransformersTokenizer:
         return f"<TransformersTokenizer {self.name}: {self.vocab_size} tokens>"
 
 
-def import_library(name: str) -> Any:
-    """Import a library that is wanted only where such a tokenizer is: ``import codegym`` must stay light."""
+@dataclass(frozen=True)
+class _Backend:
+    """A bare ``tokenizers.Tokenizer`` with the attributes of a ``transformers`` tokenizer that are needed here."""
+
+    backend_tokenizer: Any
+    is_fast = True
+    name_or_path = "tokenizers.Tokenizer"
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        added = self.backend_tokenizer.get_added_tokens_decoder()
+        return [id for id, token in added.items() if token.special]
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The only special token, or the first of the usual names of an end of sequence."""
+        special = self.all_special_ids
+        if len(special) == 1:
+            return special[0]
+        vocabulary = self.get_vocab()
+        return next((vocabulary[name] for name in _USUAL_EOS if vocabulary.get(name) in special), None)
+
+    def get_vocab(self) -> dict[str, int]:
+        vocabulary: dict[str, int] = self.backend_tokenizer.get_vocab(with_added_tokens=True)
+        return vocabulary
+
+
+def is_backend(source: object) -> bool:
+    """Return whether ``source`` is a tokenizer of the package ``tokenizers``; imports nothing."""
+    kind = type(source)
+    return kind.__name__ == "Tokenizer" and kind.__module__.partition(".")[0] == "tokenizers"
+
+
+def _open(source: Any) -> Any:
+    if is_backend(source):
+        return _Backend(source)
+    if not isinstance(source, str | os.PathLike):
+        return source
+    name = resolve_model(source, "tokenizer")
     try:
-        return importlib.import_module(name)
+        from transformers import AutoTokenizer
     except ImportError as error:
-        raise ImportError(f"this tokenizer needs the package {name!r}: pip install transformers") from error
-
-
-def _open(source: str | os.PathLike[str]) -> Any:
-    name = os.path.expanduser(os.fspath(source))
-    reason: object = ""
-    if (isinstance(source, os.PathLike) or name[:1] in "./") and not os.path.isdir(name):
-        reason = "there is no such folder"
-    elif get_close_matches(name, ["bytes"], cutoff=0.75):
-        reason = "did you mean 'bytes'?"
-    else:
-        try:
-            return import_library("transformers").AutoTokenizer.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            reason = error
-    raise ValueError(
-        f'no tokenizer can be loaded from {name!r} ({reason}): wanted is "bytes", a folder with tokenizer.json and '
-        "tokenizer_config.json, or the id of a model on the Hub"
-    )
+        raise ImportError(
+            f"the tokenizer {name!r} needs transformers ({error}): pip install 'codegym[tokenizers]'"
+        ) from error
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no tokenizer can be loaded from {name!r}: got {error}; expected a folder with tokenizer.json and "
+            "tokenizer_config.json, or the id of a model on the Hub"
+        ) from error
 
 
 def _build(definition: str) -> Any:
-    backend = import_library("tokenizers").Tokenizer.from_str(definition)
+    try:
+        from tokenizers import Tokenizer as Backend
+    except ImportError as error:
+        raise ImportError(
+            f"this tokenizer needs the package tokenizers ({error}): pip install 'codegym[tokenizers]'"
+        ) from error
+    backend = Backend.from_str(definition)
     backend.encode_special_tokens = True  # not a part of the definition
     return backend
 

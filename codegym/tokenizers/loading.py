@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from codegym.plugins import Plugins, load_object, suggest
 from codegym.tokenizers.base import Tokenizer
-from codegym.tokenizers.hf import TransformersTokenizer
+from codegym.tokenizers.hf import TransformersTokenizer, is_backend
 from codegym.tokenizers.simple import ByteTokenizer, VocabularyTokenizer
 
 _OWN = "codegym_tokenizer.json"
+
+
+TOKENIZERS = Plugins[Callable[[], Tokenizer]]("tokenizer", "codegym.tokenizers", {"bytes": ByteTokenizer})
+"""Name -> class or function that makes the tokenizer without arguments."""
 
 
 def load_tokenizer(value: object = None) -> Tokenizer:
@@ -21,29 +28,48 @@ def load_tokenizer(value: object = None) -> Tokenizer:
     (ByteTokenizer(), VocabularyTokenizer([b'x = 1\n']))
 
     Args:
-        value: None or ``"bytes"`` for bytes; a list or tuple of strings for exactly these tokens; a folder that
-            ``save_tokenizer`` wrote; a folder, an id on the Hub or an object of a fast ``transformers`` tokenizer; or a
-            ``Tokenizer``, which is returned as it is.
+        value: None for bytes; a name in ``TOKENIZERS`` or ``"package.module:object"`` of a tokenizer, a class or a
+            function that makes one; a list or tuple of strings for exactly these tokens; a folder that
+            ``save_tokenizer`` wrote; a folder, a Hub id or an object of a fast ``transformers`` tokenizer; a
+            ``tokenizers.Tokenizer``; or a ``Tokenizer``, which is returned as it is.
 
     Raises:
         TypeError: The value is none of these.
         ValueError: The tokenizer cannot be loaded, or cannot write every program exactly.
     """
-    if value is None or value == "bytes":
+    if value is None:
         return ByteTokenizer()
     if isinstance(value, str | os.PathLike):
-        return _read_own(Path(value).expanduser() / _OWN) or TransformersTokenizer(value)
-    if hasattr(value, "is_fast"):  # only tokenizers of transformers have this attribute
+        return _load_named(value)
+    if is_backend(value) or hasattr(value, "is_fast"):  # only tokenizers of transformers have this attribute
         return TransformersTokenizer(value)
     if isinstance(value, list | tuple) and all(isinstance(token, str | bytes) for token in value):
         return VocabularyTokenizer(value)
     if isinstance(value, Tokenizer) and not isinstance(value, type):
         return value
     raise TypeError(
-        f'no tokenizer can be made of {value!r:.200}; expected None or "bytes", a list of token strings, a folder, '
-        "Hub id or object of a fast transformers tokenizer, or an object with vocab_size, eos_token_id, token_bytes "
-        "and encode(text)"
+        f'no tokenizer can be made of {value!r:.200}; expected "bytes", a list of token strings, a folder, Hub id or '
+        "object of a fast transformers tokenizer, or an object with vocab_size, eos_token_id, token_bytes and "
+        "encode(text)"
     )
+
+
+def _load_named(source: str | os.PathLike[str]) -> Tokenizer:
+    name = os.fspath(source)
+    if name in TOKENIZERS:
+        return _make(TOKENIZERS[name])
+    if ":" in name and not os.path.isdir(name):
+        return _make(load_object(name))
+    if (own := _read_own(Path(source).expanduser() / _OWN)) is not None:
+        return own
+    if hint := "" if os.path.isdir(name) else suggest(name, TOKENIZERS):
+        raise ValueError(f"unknown tokenizer: got {name!r}{hint}; expected one of {', '.join(TOKENIZERS)}, or a folder")
+    return TransformersTokenizer(source)
+
+
+def _make(plugin: object) -> Tokenizer:
+    """Return the tokenizer that a plug-in is or makes."""
+    return load_tokenizer(plugin() if isinstance(plugin, type) or inspect.isroutine(plugin) else plugin)
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
