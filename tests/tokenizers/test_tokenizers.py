@@ -23,7 +23,6 @@ from codegym.tokenizers import (
     TransformersTokenizer,
     VocabularyTokenizer,
     load_tokenizer,
-    resolve_model,
     train_tokenizer,
 )
 
@@ -373,79 +372,6 @@ def test_load_tokenizer_takes_what_users_have() -> None:
     assert load_tokenizer(wrap(llama())) == FAST["llama"]
     own = ByteTokenizer()
     assert load_tokenizer(own) is own
-
-
-def make_own() -> VocabularyTokenizer:
-    return VocabularyTokenizer(["a", "b"])
-
-
-OWN = make_own()
-
-
-@pytest.mark.parametrize("name", ["make_own", "OWN"])
-def test_a_tokenizer_of_somebody_else_is_taken_by_its_path(name: str) -> None:
-    assert load_tokenizer(f"{__name__}:{name}") == OWN
-    assert load_tokenizer("codegym.tokenizers:ByteTokenizer") == ByteTokenizer()
-
-
-def test_a_tokenizer_of_the_package_tokenizers_is_taken() -> None:
-    backend = byte_level()  # its special tokens are </s> and <|chat|>
-    tokenizer = load_tokenizer(backend)
-    assert isinstance(tokenizer, TransformersTokenizer)
-    assert tokenizer.eos_token_id == backend.token_to_id("</s>")
-    assert b"".join(tokenizer.token_bytes[id] for id in tokenizer.encode(PROGRAM)) == PROGRAM.encode()
-    assert TransformersTokenizer(backend, eos_token="<|chat|>").eos_token_id == backend.token_to_id("<|chat|>")
-
-
-@pytest.mark.parametrize("num_special", [0, 1, 2])
-def test_the_end_of_a_bare_tokenizer_is_its_only_special_token(num_special: int) -> None:
-    backend = byte_level()
-    definition = json.loads(backend.to_str())
-    definition["added_tokens"] = []
-    backend = Backend.from_str(json.dumps(definition))
-    backend.add_special_tokens(["<stop>", "<pad>"][:num_special])
-    if num_special == 1:
-        assert load_tokenizer(backend).eos_token_id == backend.token_to_id("<stop>")
-    else:
-        with pytest.raises(ValueError, match="names no end-of-sequence token"):
-            load_tokenizer(backend)
-
-
-@pytest.mark.parametrize(
-    ("value", "hint"),
-    [
-        ("byte", "got 'byte' .did you mean 'bytes'"),
-        ("./gone", "no tokenizer at './gone': there is no such folder; expected an existing folder, or an id on the"),
-        ("nope", "no tokenizer at 'nope'"),
-        ("runs/ppo/policy", "no tokenizer at 'runs/ppo/policy'"),
-        ("~/gone", "there is no such folder"),
-        (Path("owner/name"), "no tokenizer at 'owner/name'"),
-        ("json:dumbs", "no object 'dumbs'"),
-    ],
-)
-def test_wrong_name_or_path_does_not_go_to_the_hub(value: str | Path, hint: str) -> None:
-    with pytest.raises(ValueError, match=hint):
-        load_tokenizer(value)
-
-
-def test_a_model_is_a_folder_or_an_id_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs" / "policy").mkdir(parents=True)
-    assert resolve_model("runs/policy", "policy") == "runs/policy"
-    assert resolve_model("Qwen/Qwen2.5-Coder-0.5B", "policy") == "Qwen/Qwen2.5-Coder-0.5B"
-    with pytest.raises(ValueError, match="no policy at 'runs/polcy'"):  # runs is a folder here, so not an owner
-        resolve_model("runs/polcy", "policy")
-
-
-@pytest.mark.parametrize("value", [3, {}, [1, 2], ByteTokenizer], ids=lambda value: type(value).__name__)
-def test_load_tokenizer_says_what_came_and_what_is_wanted(value: object) -> None:
-    with pytest.raises(TypeError, match='no tokenizer can be made of .*; expected "bytes", a list of token strings'):
-        load_tokenizer(value)
-
-
-def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"(?s)no tokenizer can be loaded from .*expected a folder with"):
-        load_tokenizer(tmp_path)
 
 
 def test_slow_tokenizer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
