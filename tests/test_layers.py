@@ -68,7 +68,15 @@ def imported(node: ast.AST, module: str) -> Iterator[str]:
             yield f"{source}.{alias.name}" if f"{source}.{alias.name}" in TREES else source
 
 
-IMPORTS = {name: {i for node in ast.walk(tree) for i in imported(node, name)} for name, (_, tree) in TREES.items()}
+def at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes, without those that only a type checker reads."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from at_run_time(node)
+
+
+IMPORTS = {name: {i for node in at_run_time(tree) for i in imported(node, name)} for name, (_, tree) in TREES.items()}
 
 
 def within(name: str, *packages: str) -> bool:

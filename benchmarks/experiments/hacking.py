@@ -29,7 +29,7 @@ from benchmarks.lab.design import Setting
 from codegym import Judge
 from codegym.jsonl import ResumableFile
 from codegym.sandbox import open_sandbox
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.syntax.lines import LineKind, line_kinds
 from codegym.tasks.procedural import FAMILIES
 

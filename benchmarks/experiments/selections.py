@@ -24,11 +24,8 @@ from rich.table import Table
 
 from benchmarks.lab.records import write_record
 from benchmarks.lab.spread import Spread
-from codegym.scorers.labels.files import read_labels
-from codegym.scorers.labels.labels import LabeledProgram, Selection, select
-from codegym.scorers.prm.config import TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.scorers.prm.train import train
+from codegym.scorers.labels import LabeledProgram, Selection, read_labels, select
+from codegym.scorers.prm import ProcessRewardModel, TrainConfig, train_prm
 
 WIDTH = 150
 """Columns of the table even in a narrower terminal."""
@@ -99,7 +96,7 @@ def compare_seeds(
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the table shows if a model is no better than chance
-            report = train(model, programs, config)
+            report = train_prm(model, programs, config)
         found = report.as_dict()
         found["exact"] = report.first_error["exact"] / max(1, sum(report.first_error.values()))
         for name in MEASURES:

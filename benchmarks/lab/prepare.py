@@ -26,12 +26,8 @@ from benchmarks.lab.train_arm import VALUE_MODEL, make_tasks
 from codegym import Judge, Task
 from codegym.sampling import Completion, PrefixRequest, derive_seed
 from codegym.sandbox import open_sandbox
-from codegym.scorers.labels.files import append_labels, read_card
-from codegym.scorers.labels.labeler import Labeler, LabelSettings
-from codegym.scorers.labels.labels import LabeledProgram, agreement
-from codegym.scorers.prm.config import TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.scorers.prm.train import train as train_prm
+from codegym.scorers.labels import LabeledProgram, Labeler, LabelSettings, agreement, append_labels, read_label_card
+from codegym.scorers.prm import ProcessRewardModel, TrainConfig, train_prm
 from codegym.tasks.procedural import first_wrong_line
 
 SAMPLING_BATCH = 1024
@@ -141,7 +137,7 @@ class Preparation:
             same_line_auc=report.same_line_auc,
             majority_accuracy=report.majority_accuracy,
             calibration_error=report.calibration_error,
-            **read_card(labels)["spent"],  # of all sessions, if the labeling was interrupted
+            **read_label_card(labels)["cost"],  # of all sessions, if the labeling was interrupted
         )
         write_record(file, summary)
         return summary

@@ -17,7 +17,7 @@ from benchmarks.lab.design import Arm, Design, RunSpec, Setting
 from benchmarks.lab.records import from_plain, read_record, write_record
 from benchmarks.lab.results import ArmResult, PassRate
 from benchmarks.lab.stats import CurvePoint
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 
 MAX_PROMPT_TOKENS = 64
 VALUE_MODEL = "value_model"

@@ -182,7 +182,7 @@ class SamplingOptions:
         try:
             import torch
 
-            from codegym.sampling.hf import TransformersSampler
+            from codegym.sampling import TransformersSampler
         except ImportError as error:
             raise ImportError(f"policies need torch and transformers ({error}): {install_hint('agents')}") from error
         torch.set_num_threads(self.num_threads)

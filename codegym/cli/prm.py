@@ -1,4 +1,4 @@
-"""``codegym prm``: label programs, train a process reward model on them, and say how good it is."""
+"""``codegym prm``: label programs, train a process reward model on them, and report its quality."""
 
 from __future__ import annotations
 
@@ -6,113 +6,152 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
 from rich.table import Table
 
+import codegym.scorers.prm as prm
 from codegym.cli.common import ProgressBar, install_hint, output
-from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions
+from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions, check_policy
 from codegym.judge import Judge
 from codegym.sampling import LabelingCost, Sampler
-from codegym.scorers.labels.files import append_labels, read_card, read_labels, split_by_task
-from codegym.scorers.labels.labeler import Labeler, LabelSettings
-from codegym.scorers.labels.labels import select
-from codegym.scorers.prm.config import Target, TrainConfig
-from codegym.scorers.prm.report import Report
+from codegym.scorers.labels import (
+    Labeler,
+    LabelSettings,
+    append_labels,
+    read_label_card,
+    read_labels,
+    select,
+    split_by_task,
+)
+from codegym.scorers.prm.config import Target
 from codegym.tasks.record import Task
 from codegym.tasks.source import ListSource, make_task_source
 
 
 @dataclass(frozen=True)
 class DrawnTasks:
-    """What the policy writes programs for."""
+    """Tasks that the policy writes programs for."""
 
-    tasks: str
-    """Name of a procedural family or of a data set."""
+    tasks: Annotated[str, tyro.conf.arg(metavar="NAME")]
+    """Data set, procedural family (its training split), or "package.module:object" for a task source of your own."""
     path: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """The data set's own file; without it the data set comes from the Hub."""
+    """File of the data set. By default the data set is loaded from the Hub."""
     num_tasks: int | None = None
-    """Tasks to draw; by default all tasks of a data set. A family has no end, so it needs a number."""
+    """Number of tasks to draw at random. By default all tasks of a data set; a family is endless and needs a number."""
     num_samples: int = 1
-    """Programs for each task."""
+    """Number of programs for each task."""
 
     def draw(self, seed: int) -> Sequence[Task]:
-        """Give the tasks."""
+        """Return the tasks.
+
+        Args:
+            seed: Seed of the tasks that are drawn at random.
+
+        Raises:
+            ValueError: The tasks are endless, and there is no number of them.
+        """
         source = make_task_source(self.tasks, self.path)
         if self.num_tasks is None and isinstance(source, ListSource):
             return source.tasks
         if self.num_tasks is None:
-            raise ValueError(f"--num-tasks is missing: {self.tasks} has no end of tasks")
+            raise ValueError(
+                f"--num-tasks is missing: got --tasks {self.tasks}, which is endless; expected a number, such as "
+                "--num-tasks 3000"
+            )
         rng = np.random.default_rng(seed)
         return [source.draw(rng) for _ in range(self.num_tasks)]
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Where a model starts."""
+    """Model at the start of the training."""
 
     policy: str | None = None
-    """Folder or Hub id of a policy, whose weights and tokenizer the model starts from; without it, random weights."""
+    """Folder or Hub id of a policy, whose weights and tokenizer the model starts from. By default the model starts from
+    random weights."""
     init_from: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """A process reward model to go on from, instead of a policy."""
+    """Folder of a process reward model to start from, instead of a policy."""
     tokenizer: str = "bytes"
-    """Of a model with random weights: "bytes", a folder or a Hub id."""
+    """Tokenizer of a model with random weights: "bytes", a folder or a Hub id."""
     width: int = 96
-    """Of a model with random weights; a multiple of 32."""
+    """Width of the hidden states of a model with random weights, a multiple of 32."""
     num_layers: int = 2
-    """Of a model with random weights."""
+    """Number of layers of a model with random weights."""
     device: str = "cpu"
+    """Device of the model, such as cuda."""
     num_threads: int = 1
-    """Of torch on a CPU; small models are fastest with one."""
+    """Number of threads of torch on a CPU. One is fastest for small models."""
 
     def open(self) -> Any:
-        """Make the model."""
-        kind = _prm_modules(self.num_threads).model.ProcessRewardModel
+        """Return the model.
+
+        Raises:
+            ValueError: Both a policy and a process reward model are named, or there is no such policy.
+            ImportError: A package is missing; the message names the extra.
+        """
+        model_class = _model_class(self.num_threads)
         if self.init_from is not None and self.policy is not None:
-            raise ValueError("--policy and --init-from were both given: a model starts from one of them")
+            raise ValueError(
+                f"two starts of the model: got --policy {self.policy} and --init-from {self.init_from}; expected one"
+            )
         if self.init_from is not None:
-            return kind.load(self.init_from).to(self.device)
+            return model_class.load(self.init_from).to(self.device)
         if self.policy is not None:
-            return kind.from_policy(self.policy).to(self.device)
-        model = kind.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
+            check_policy(self.policy)
+            return model_class.from_policy(self.policy).to(self.device)
+        model = model_class.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
         return model.to(self.device)
+
+
+def _model_class(num_threads: int = 1) -> Any:
+    """Import the model, which needs torch; that takes seconds, and most commands do without."""
+    try:
+        import torch
+
+        model_class = prm.ProcessRewardModel
+    except ImportError as error:
+        raise ImportError(f"this command needs torch and transformers ({error}): {install_hint('agents')}") from error
+    torch.set_num_threads(num_threads)
+    return model_class
 
 
 def label(
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")],
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")],
-    tasks: Annotated[DrawnTasks, tyro.conf.arg(name="")],
-    settings: Annotated[LabelSettings, tyro.conf.arg(name="")],
+    tasks: Annotated[DrawnTasks, INLINE],
+    settings: Annotated[LabelSettings, INLINE],
     sampling: Annotated[SamplingOptions, INLINE],
     sandbox: Annotated[SandboxOptions, INLINE],
 ) -> int:
-    """Let a policy write programs, and find out which of their lines are right.
+    """Sample programs from a policy, and find out which of their lines are correct.
 
-    For a program that fails, a binary search over its lines looks for the longest beginning that the policy can still
-    complete: one of K completions must pass the task's checks. The lines up to there are labeled +1, the others -1,
-    comments and empty lines 0. A program of 8 lines costs about 3 K completions, and less where one passes early.
+    For a program that fails, a binary search over its lines finds the longest prefix that the policy can still
+    complete: one of K completions must pass the task's checks. The lines of that prefix have the label 1, the others
+    -1, comments and empty lines 0. A program of 8 lines costs about 3 K completions, and fewer if one passes early.
 
     Try:
         codegym prm label runs/policy --tasks pipelines --num-tasks 3000 --out labels.jsonl
         codegym prm label Qwen/Qwen2.5-Coder-0.5B --tasks mbpp --path mbpp.jsonl --out labels.jsonl --device cuda
 
-    The file grows as programs are finished; after an interruption the same command goes on where it ended. Choose tasks
-    that the policy sometimes solves: where nothing can be completed every label is -1, and a model learns nothing.
-    POLICY is a folder that save_pretrained wrote, or an id on the Hub.
+    The file grows while the command runs; after an interruption the same command resumes. Choose tasks that the policy
+    sometimes solves: if nothing can be completed every label is -1, and a model learns nothing.
 
     Args:
-        policy: who writes.
-        out: where the labels go, .jsonl; its card, with what they cost, lies beside it as .card.json.
-        tasks: which tasks.
-        settings: how labels are found.
-        sampling: how the policy writes.
+        policy: Folder that save_pretrained wrote, or Hub id, of the policy that writes the programs.
+        out: File for the labels, .jsonl. Its card with settings and cost is beside it as .card.json.
+        tasks: Tasks that the policy writes programs for.
+        settings: Settings of the search for labels.
+        sampling: Settings of the sampling from the policy.
         sandbox: Sandbox in which the programs run.
+
+    Raises:
+        ValueError: ``out`` has another suffix.
     """
     if out.suffix != ".jsonl":
-        raise ValueError(f"--out must end in .jsonl, got {str(out)!r}: it is appended to")
+        raise ValueError(f"wrong file for labels: got --out {out}; expected a name that ends in .jsonl")
     chosen = tasks.draw(settings.seed)
     sampler = sampling.open(policy)
     about = {"policy": policy, **asdict(tasks), "path": str(tasks.path)}
@@ -136,17 +175,17 @@ class Labeling(NamedTuple):
 
 
 def _label(work: Labeling, progress: ProgressBar) -> int:
-    """Label with a bar; gives the number of programs that could not be."""
+    """Label with a progress bar, and return the number of programs that the machine failed for."""
     total, num_done = len(work.tasks) * work.num_samples, count(1)
 
-    def tell(spent: LabelingCost) -> None:
-        shown = f"labeling: {spent.completions:,} completions, {spent.executions:,} executions"
-        progress("labeling", None, total, shown)
+    def show_cost(cost: LabelingCost) -> None:
+        text = f"labeling: {cost.completions:,} completions, {cost.executions:,} executions"
+        progress("labeling", None, total, text)
 
     def advance(_: object) -> None:
         progress("labeling", next(num_done), total)
 
-    labeler = Labeler(work.sampler, work.judge, work.settings, on_round=tell)
+    labeler = Labeler(work.sampler, work.judge, work.settings, on_round=show_cost)
     programs = labeler.sample(work.tasks, work.num_samples)
     append_labels(work.out, programs, labeler, about=work.about, on_program=advance)
     return labeler.skipped
@@ -155,38 +194,38 @@ def _label(work: Labeling, progress: ProgressBar) -> int:
 def train(
     labels: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="LABELS")],
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")],
-    model: Annotated[ModelOptions, tyro.conf.arg(name="")],
+    config: Annotated[prm.TrainConfig, INLINE],
+    model: Annotated[ModelOptions, INLINE],
 ) -> int:
-    """Train a process reward model on labeled programs, and report on tasks that it has not seen.
+    """Train a process reward model on labeled programs, and report its quality on held-out tasks.
 
     Try:
         codegym prm train labels.jsonl --out runs/prm --policy runs/policy
         codegym prm train labels.jsonl --target values --init-from runs/prm --out runs/value
 
-    The second, after labeling with --keep-completions, makes a model of values of it, for a critic to start from.
-    The report's balanced accuracy is what to look at: 0.5 is guessing, and below about 0.8 a policy learns little from
-    such a model. Where it is no better than guessing the exit status is 1: label more programs, or easier ones.
+    The second command, after labeling with --keep-completions, makes a model of values from the first model, for a
+    critic to start from. Read the balanced accuracy of the report: 0.5 is chance, and below about 0.8 a policy learns
+    little from such a model. If it is no better than chance the exit status is 1: label more programs, or easier ones.
 
     Args:
-        labels: a file that codegym prm label wrote.
-        out: where the model goes, with a card of its labels and its report. An interrupted training goes on there.
-        config: how it is trained.
-        model: where it starts.
+        labels: File that codegym prm label wrote.
+        out: Folder for the model, with a card of its labels and its report. An interrupted training resumes from it.
+        config: Settings of the training.
+        model: Model at the start of the training.
     """
     programs, scorer = read_labels(labels), model.open()
     with ProgressBar() as progress:
         try:
-            _prm_modules().train.train(
+            prm.train_prm(
                 scorer,
                 programs,
                 config,
-                about={"file": str(labels), **read_card(labels)},
+                about={"file": str(labels), **read_label_card(labels)},
                 checkpoint=out / "checkpoint.pt",
-                on_epoch=lambda epoch: progress("training", epoch["epoch"], config.epochs),
+                on_epoch=lambda epoch: progress("training", int(epoch["epoch"]), config.epochs),
             )
         finally:
-            if "report" in scorer.card:  # trained, whatever the gate says
+            if "report" in scorer.card:  # a useless model is saved, too
                 scorer.save(out)
     _print_report(scorer.card["report"], f"Held-out tasks; the model is in {out}")
     return 0
@@ -204,52 +243,39 @@ def evaluate(
     Try:
         codegym prm evaluate runs/prm labels.jsonl
 
-    Tasks that the model may have learned from are left out, and those that were too hard to say which lines are wrong.
-    Exit status 1 where it is no better than guessing.
+    Tasks that the model may have learned from are left out, and so are tasks that are too hard to show which lines are
+    wrong. The exit status is 1 if the model is no better than chance.
 
     Args:
-        folder: a model that codegym prm train wrote.
-        labels: a file that codegym prm label wrote.
-        target: kind of label to compare with; by default what the model has learned.
-        all_tasks: take all tasks, those that the model may have learned from included.
-        device: where the model runs.
+        folder: Folder of a model that codegym prm train wrote.
+        labels: File that codegym prm label wrote.
+        target: Kind of labels to compare with, by default the kind that the model has learned.
+        all_tasks: Whether to take all tasks, also those that the model may have learned from.
+        device: Device of the model, such as cuda.
     """
-    scorer = _prm_modules().model.ProcessRewardModel.load(folder).to(device)
-    config = TrainConfig(**scorer.card["training"]["config"])
+    scorer = _model_class().load(folder).to(device)
+    config = prm.TrainConfig(**scorer.card["training"]["config"])
     programs, target = read_labels(labels), target or config.target
     if target != "values":
         programs = select(programs, "remove_hard")
     if not all_tasks:
         programs = split_by_task(programs, config.holdout_fraction)[1]
-    report: Report = _prm_modules().train.evaluate(scorer, programs, target)
+    report = prm.evaluate_prm(scorer, programs, target)
     _print_report(report.as_dict(), str(folder))
     report.check_quality()
     return 0
 
 
-def _prm_modules(num_threads: int | None = None) -> Any:
-    """Import what needs torch, which takes seconds and which most commands do without."""
-    try:
-        import torch
-
-        from codegym.scorers.prm import model, train
-    except ImportError as error:
-        raise ImportError(f"this command needs torch and transformers ({error}): {install_hint('agents')}") from error
-    if num_threads is not None:
-        torch.set_num_threads(num_threads)
-    return SimpleNamespace(model=model, train=train)
-
-
 def _print_labels(path: Path, skipped: int) -> None:
-    card = read_card(path)
+    card = read_label_card(path)
     table = Table("class", title="Programs")
     table.add_column("programs", justify="right")
     for name, number in card["classes"].items():
         table.add_row(name, f"{number:,}")
     output.print(table)
-    spent = LabelingCost(**card["spent"])
+    cost = LabelingCost(**card["cost"])
     output.print(
-        f"{spent.completions:,} completions of {spent.tokens:,} tokens and {spent.executions:,} executions for "
+        f"{cost.completions:,} completions of {cost.tokens:,} tokens and {cost.executions:,} executions for "
         f"{card['programs']:,} programs of {card['tasks']:,} tasks; the labels are in {path}",
         soft_wrap=True,
     )
@@ -258,7 +284,7 @@ def _print_labels(path: Path, skipped: int) -> None:
 
 
 def _print_report(report: dict[str, Any], title: str) -> None:
-    table = Table("held against labels", title=title)
+    table = Table("measure", title=title)
     table.add_column("value", justify="right")
     rows = {name: value for name, value in report.items() if name != "first_error"}
     rows |= {f"first error {name}": number for name, number in report["first_error"].items()}

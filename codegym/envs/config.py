@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from codegym.envs.dynamics import CodeDynamics
 from codegym.judge.shared import make_judge
 from codegym.rewards import Reward, ScoresNeeded, parse_reward
 from codegym.sandbox.base import Limits
-from codegym.scorers import FakeLineScorer, LineScorer
+from codegym.scorers import LineScorer, LineScorerLike, make_line_scorer
 from codegym.tasks.source import TasksLike
 from codegym.tokenizers import Tokenizer
 
@@ -35,7 +34,7 @@ class EnvConfig:
     """"bytes", a list of token strings, folder or Hub id of a ``transformers`` tokenizer, or a ``Tokenizer``."""
     reward: Any = "outcome"
     """Terms by name ("outcome + 0.5*process"), terms with weights, a function of a ``Step``, or a ``Reward``."""
-    line_scorer: str | os.PathLike[str] | LineScorer | None = None
+    line_scorer: LineScorerLike = None
     """Scores closed lines, for rewards that need it: the folder of a process reward model, "fake", or an object."""
     sandbox: Any = "auto"
     """"auto", "docker", "process", "fake", a sandbox, or a judge."""
@@ -61,17 +60,8 @@ class EnvConfig:
         return Limits(**self.limits) if isinstance(self.limits, dict) else self.limits
 
     def make_line_scorer(self) -> LineScorer | None:
-        """The line scorer as an object."""
-        if self.line_scorer == "fake":
-            return FakeLineScorer()
-        if isinstance(self.line_scorer, (str, os.PathLike)):
-            return _load_prm(self.line_scorer)
-        if self.line_scorer is not None and not hasattr(self.line_scorer, "score"):
-            raise ValueError(
-                'line_scorer must be the folder of a process reward model, "fake", or have a method score(requests), '
-                f"got {self.line_scorer!r}"
-            )
-        return self.line_scorer
+        """Return the line scorer as an object."""
+        return make_line_scorer(self.line_scorer)
 
     def make_reward(self) -> Reward:
         """The reward as an object."""
@@ -108,16 +98,3 @@ class LineEnvConfig(EnvConfig):
     def make_actions(self, tokenizer: Tokenizer) -> TokenActions | LineActions:
         """How an action is read."""
         return LineActions(tokenizer, self.max_line_tokens)
-
-
-def _load_prm(folder: str | os.PathLike[str]) -> LineScorer:
-    """Load a process reward model; it needs torch, which nothing else here has to wait for."""
-    try:
-        model = importlib.import_module("codegym.scorers.prm.model").ProcessRewardModel
-    except ImportError as error:
-        raise ImportError(
-            f"line_scorer={os.fspath(folder)!r} is taken for the folder of a process reward model, which needs torch "
-            f"and transformers ({error}): pip install torch transformers"
-        ) from error
-    scorer: LineScorer = model.load(folder)
-    return scorer

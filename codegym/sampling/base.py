@@ -1,39 +1,54 @@
-"""The sampler protocol: a callable that completes prefixes of programs, and what sampling costs.
-
-A sampler is any callable of this form, so that every policy and every decode loop can label, evaluate and train.
-"""
+"""The sampler protocol, what sampling costs, and derived seeds."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from codegym.tasks.record import Task
 
 
 class PrefixRequest(NamedTuple):
-    """A prefix that wants to be completed."""
+    """A prefix of a program to be completed one or several times."""
 
     task: Task
     text: str
-    """Whole lines of a program, none for ``""``."""
+    """The prefix: whole lines of a program, or ``""`` to write the program from its start."""
     num_completions: int
     seed: int
-    """Of their randomness: a sampler that takes it from here and nowhere else gives the same whatever else is asked."""
+    """Seed of the completions. A sampler that uses no other randomness gives the same completions in every batch."""
 
 
 class Completion(NamedTuple):
-    """What a sampler wrote after a prefix."""
+    """A completion of a prefix."""
 
     text: str
-    """Without the prefix."""
+    """The completion, without the prefix."""
     num_tokens: int
+    """Number of sampled tokens."""
 
 
-Sampler = Callable[[Sequence[PrefixRequest]], Sequence[Sequence[Completion]]]
-"""Completes prefixes: for each request, in order, as many completions as it wants."""
+class Sampler(Protocol):
+    """A policy that completes prefixes: any function or object that can be called with requests.
+
+    A request with an empty prefix asks for whole programs, so a sampler serves labeling, evaluation and training.
+
+    >>> from codegym import StdinCheck, Task
+    >>> def hello(requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
+    ...     return [[Completion("print('hello')", 5)] * request.num_completions for request in requests]
+    >>> task = Task("hello", "Print hello.", (StdinCheck("", "hello"),))
+    >>> complete(hello, [PrefixRequest(task, "", 1, seed=0)], LabelingCost())[0][0].text
+    "print('hello')"
+    """
+
+    def __call__(self, requests: Sequence[PrefixRequest], /) -> Sequence[Sequence[Completion]]:
+        """Return the completions of each request, in order: ``num_completions`` of them.
+
+        Args:
+            requests: The prefixes to complete.
+        """
 
 
 @dataclass
@@ -41,14 +56,15 @@ class LabelingCost:
     """What labels have cost."""
 
     completions: int = 0
+    """Number of sampled completions."""
     tokens: int = 0
-    """Sampled tokens of the completions, those of their prefixes not counted."""
+    """Number of sampled tokens, without those of prefixes."""
     executions: int = 0
-    """Programs given to the judge; equal ones of one round count once."""
+    """Number of programs sent to the judge. Equal programs of one round count once."""
     rounds: int = 0
-    """Calls of the sampler."""
+    """Number of calls of the sampler."""
     cache_hits: int = 0
-    """Prefixes that were known already when they were asked for."""
+    """Number of prefixes that were already measured when they were requested."""
 
     def __add__(self, other: LabelingCost) -> LabelingCost:
         mine, others = asdict(self), asdict(other)
@@ -56,22 +72,30 @@ class LabelingCost:
 
 
 def derive_seed(*parts: object) -> int:
-    """Give a seed of 63 bits that depends on every part and is the same in every process."""
+    """Return a seed of 63 bits that depends on all parts and is the same in every process.
+
+    Args:
+        parts: Plain values with a stable ``repr``: numbers and texts, such as a seed, a purpose and an index.
+    """
     return int.from_bytes(hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).digest()) >> 1
 
 
-def complete(
-    sampler: Sampler, requests: Sequence[PrefixRequest], spent: LabelingCost
-) -> Sequence[Sequence[Completion]]:
-    """Ask a sampler and write down what it cost.
+def complete(sampler: Sampler, requests: Sequence[PrefixRequest], cost: LabelingCost) -> Sequence[Sequence[Completion]]:
+    """Return the completions of a sampler, and add what they cost.
+
+    Args:
+        sampler: The policy that completes prefixes.
+        requests: The prefixes to complete.
+        cost: Record that the cost is added to.
 
     Raises:
-        ValueError: it did not give as many completions as were wanted.
+        ValueError: The sampler returned another number of completions than requested.
     """
     answers = sampler(requests)
-    if [len(answer) for answer in answers] != [request.num_completions for request in requests]:
-        raise ValueError("the sampler must give, for each request in order, as many completions as it wants")
-    spent.rounds += 1
-    spent.completions += sum(map(len, answers))
-    spent.tokens += sum(completion.num_tokens for answer in answers for completion in answer)
+    got, expected = [len(answer) for answer in answers], [request.num_completions for request in requests]
+    if got != expected:
+        raise ValueError(f"wrong number of completions: got {got}; expected {expected}. Check what the sampler returns")
+    cost.rounds += 1
+    cost.completions += sum(map(len, answers))
+    cost.tokens += sum(completion.num_tokens for answer in answers for completion in answer)
     return answers

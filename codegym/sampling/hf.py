@@ -1,8 +1,4 @@
-"""A sampler for any causal model of ``transformers``: what labels need, and no more.
-
-It uses ``model.generate``, so it works wherever that does; a faster decode loop can take its place, since a sampler is
-any callable of the same form.
-"""
+"""A sampler for any causal model of ``transformers``, by ``model.generate``."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from codegym.sampling.base import Completion, PrefixRequest
-from codegym.sampling.batching import batches
+from codegym.sampling.batching import batch_by_tokens
 from codegym.sampling.loading import load_causal
 from codegym.tasks.record import Task
 from codegym.tokenizers import Tokenizer, encode_exactly, load_tokenizer
@@ -26,37 +22,38 @@ from codegym.tokenizers import Tokenizer, encode_exactly, load_tokenizer
 class _Row(NamedTuple):
     """One completion to be sampled."""
 
-    place: int
+    request: int
     """Index of its request."""
     ids: list[int]
-    """What the model reads."""
+    """Input of the model."""
     healed: bytes
-    """What the first token must begin with, since that much of the prefix was left out."""
+    """Bytes that the first token must begin with, because they were cut off the prefix (token healing)."""
     budget: int
+    """Largest number of tokens to sample."""
     seed: tuple[int, int]
 
 
 class TransformersSampler:
-    """Completes prefixes with a causal model.
+    """Sampler that completes prefixes with a causal model.
 
         sampler = TransformersSampler.load("runs/policy", max_tokens=128)
         labeler = Labeler(sampler, judge)
 
-    Every completion has random numbers of its own, so that it is the same whatever else is in the batch (up to
-    rounding). A prefix ends where a line does, but the policy's tokens need not: where other tokens begin with the last
-    token of a prefix, such as the newline with an indentation, that token is sampled anew among those.
+    Every completion has its own random numbers, so it is the same in every batch, up to rounding. A prefix ends at the
+    end of a line, but the policy's tokens need not: if other tokens begin with the last token of a prefix (a newline
+    with an indentation, for example), that token is removed and sampled again among those (token healing).
 
     Args:
-        model: the policy.
-        tokenizer: the policy's.
-        max_tokens: token budget of a whole program, its prefix and the end-of-sequence token included.
-        max_prompt_tokens: of a longer prompt only the last so many are kept, with a warning at the first one.
-        temperature: the logits are divided by it.
-        greedy: take the likeliest token each time; all completions of a prefix are the same then.
-        batch_tokens: tokens in a batch, padding and what is to come included.
+        model: The policy, a causal model of ``transformers``.
+        tokenizer: The tokenizer of the policy.
+        max_tokens: Token budget of a whole program, with its prefix and the end-of-sequence token.
+        max_prompt_tokens: Largest number of prompt tokens. A longer prompt keeps its last tokens, with one warning.
+        temperature: Sampling temperature, by which the logits are divided.
+        greedy: Whether to take the likeliest token. All completions of a prefix are then the same.
+        batch_tokens: Largest number of tokens in a batch, with padding and the tokens to be sampled.
 
     Raises:
-        ValueError: the model has too few positions.
+        ValueError: ``temperature`` or ``max_tokens`` is not above 0, or the model has too few positions.
     """
 
     def __init__(
@@ -71,43 +68,49 @@ class TransformersSampler:
         batch_tokens: int = 1 << 16,
     ) -> None:
         if not temperature > 0 or max_tokens < 1:
-            raise ValueError(f"temperature and max_tokens must be above 0, got {temperature} and {max_tokens}")
+            raise ValueError(f"wrong sampling settings: got {temperature=} and {max_tokens=}; expected both above 0")
         limit = getattr(model.config, "max_position_embeddings", None)
         if limit is not None and limit <= max_tokens:
-            raise ValueError(f"max_tokens={max_tokens} leaves no room for a prompt: the model has {limit} positions")
+            raise ValueError(
+                f"no room for a prompt: got {max_tokens=}; expected less than the model's {limit} positions"
+            )
         self.model, self.tokenizer = model, tokenizer
         model.train(False)
         self.max_tokens, self.batch_tokens = max_tokens, batch_tokens
         self.temperature = None if greedy else temperature
-        """None for the likeliest token."""
+        """Sampling temperature, None to take the likeliest token."""
         self.max_prompt_tokens = min(max_prompt_tokens, (limit or 1 << 30) - max_tokens)
-        self._begin_alike: dict[bytes, list[int]] = {}
-        self._told_of_cut = False
+        self._prefixed: dict[bytes, list[int]] = {}
+        self._has_warned = False
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], *, device: str = "cpu", **options: Any) -> TransformersSampler:
-        """Load a policy and its tokenizer from a folder or from the Hub; ``options`` are those of the class.
+        """Load a policy and its tokenizer from a folder or from the Hub.
 
-        The folder may hold a LoRA adapter, which names its base model; the tokenizer must lie beside it.
+        Args:
+            source: A folder that ``save_pretrained`` wrote, or an id on the Hub. A folder with a LoRA adapter names its
+                base model and must hold the tokenizer, too.
+            device: Device of the model, such as "cpu" or "cuda".
+            options: Keyword arguments of the class.
 
         Raises:
-            ImportError: it is an adapter, and ``peft`` is not installed.
+            ImportError: It is an adapter, and ``peft`` is not installed.
         """
         model: Any = load_causal(source)
         return cls(model.to(device), load_tokenizer(source), **options)
 
     def __call__(self, requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
-        """Complete prefixes."""
-        rows = [row for place, request in enumerate(requests) for row in self._rows(place, request)]
+        """Return the completions of each request."""
+        rows = [row for index, request in enumerate(requests) for row in self._rows(index, request)]
         found: list[list[Completion]] = [[] for _ in requests]
         done: dict[int, Completion] = {}
-        for batch in batches([len(row.ids) + row.budget for row in rows], self.batch_tokens):
+        for batch in batch_by_tokens([len(row.ids) + row.budget for row in rows], self.batch_tokens):
             done |= zip(batch, self._generate([rows[number] for number in batch]), strict=True)
         for number, row in enumerate(rows):
-            found[row.place].append(done[number])
+            found[row.request].append(done[number])
         return found
 
-    def _rows(self, place: int, request: PrefixRequest) -> Iterator[_Row]:
+    def _rows(self, index: int, request: PrefixRequest) -> Iterator[_Row]:
         prompt = self._prompt(request.task)
         prefix = encode_exactly(self.tokenizer, request.text)
         healed = self.tokenizer.token_bytes[prefix[-1]] if prefix else b""
@@ -117,29 +120,29 @@ class TransformersSampler:
             healed = b""
         ids, budget = [*prompt, *prefix] or [self.tokenizer.eos_token_id], max(1, self.max_tokens - len(prefix))
         for number in range(request.num_completions):
-            yield _Row(place, ids, healed, budget, (request.seed, number))
+            yield _Row(index, ids, healed, budget, (request.seed, number))
 
     def _prompt(self, task: Task) -> list[int]:
-        """What is read of a prompt."""
+        """Return the last tokens of a prompt, as many as are read."""
         whole = self.tokenizer.encode(task.prompt)
-        if len(whole) > self.max_prompt_tokens and not self._told_of_cut:
-            self._told_of_cut = True  # a policy that misses the beginning of its task looks like a bad one
+        if len(whole) > self.max_prompt_tokens and not self._has_warned:
+            self._has_warned = True  # a policy that does not see the start of its task looks like a bad one
             warnings.warn(
-                f"the prompt of task {task.task_id!r} has {len(whole)} tokens, of which the last "
-                f"{self.max_prompt_tokens} are read, and there may be more such tasks: raise max_prompt_tokens, as far "
-                f"as the model's positions allow beside max_tokens={self.max_tokens}",
+                f"a prompt is too long: got {len(whole)} tokens of task {task.task_id!r}; expected at most "
+                f"max_prompt_tokens={self.max_prompt_tokens}. Only its last tokens are read, and there may be more "
+                f"such tasks: raise max_prompt_tokens, if the model has positions beside max_tokens={self.max_tokens}",
                 stacklevel=2,
             )
         return whole[-self.max_prompt_tokens :]
 
     def _tokens_with_prefix(self, start: bytes) -> list[int]:
-        """The tokens that begin like this."""
+        """Return the ids of tokens that begin with these bytes."""
         if not start:
             return []
-        if start not in self._begin_alike:
+        if start not in self._prefixed:
             pieces = enumerate(self.tokenizer.token_bytes)
-            self._begin_alike[start] = [id for id, piece in pieces if piece.startswith(start)]
-        return self._begin_alike[start]
+            self._prefixed[start] = [id for id, piece in pieces if piece.startswith(start)]
+        return self._prefixed[start]
 
     @torch.inference_mode()
     def _generate(self, rows: Sequence[_Row]) -> Iterator[Completion]:
@@ -173,7 +176,7 @@ class TransformersSampler:
         return _Choice(start, self.temperature, self.tokenizer.eos_token_id, *tensors)
 
     def _completion(self, row: _Row, ids: list[int]) -> Completion:
-        """Read what a row wrote, up to its end or to its budget."""
+        """Return the completion of a row, up to its end-of-sequence token or its budget."""
         eos = self.tokenizer.eos_token_id
         ids = ids[: row.budget]
         written = ids[: ids.index(eos)] if eos in ids else ids
@@ -182,9 +185,9 @@ class TransformersSampler:
 
 
 class _Choice(LogitsProcessor):
-    """Leaves one token a row, drawn by inverting its distribution at the row's own random number.
+    """Logits processor that leaves one token in each row, drawn by inverse transform with the row's own random number.
 
-    So a greedy ``generate`` samples, with random numbers that belong to the rows and not to the batch.
+    A greedy ``generate`` samples with it, with random numbers that belong to the rows and not to the batch.
     """
 
     def __init__(
@@ -198,13 +201,13 @@ class _Choice(LogitsProcessor):
         budgets: Tensor,
     ) -> None:
         self.start, self.temperature, self.eos = start, temperature, eos
-        self.writes = writes  # [V]: tokens that are text, or the end
+        self.writes = writes  # [V]: tokens that are text, or end-of-sequence
         self.randoms = randoms  # [B, L]
-        self.first = first  # [B, V]: what may come first
+        self.first = first  # [B, V]: tokens that may come first
         self.budgets = budgets  # [B]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Give scores, [B, V'], in which only the token that was drawn is possible."""
+        """Return scores, [B, V'], in which only the drawn token is possible."""
         step, size = input_ids.shape[1] - self.start, self.first.shape[1]
         logits = scores[:, :size].float()  # the output layer may be wider than the tokenizer
         logits = logits.masked_fill(~(self.first if step == 0 else self.writes), -torch.inf)
@@ -213,7 +216,7 @@ class _Choice(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter(1, drawn, 0.0)
 
     def _draw(self, logits: Tensor, randoms: Tensor) -> Tensor:
-        """A token a row, [B, 1], given logits [B, V] and a random number each, [B]."""
+        """Return a token for each row, [B, 1], from logits [B, V] and random numbers [B]."""
         if self.temperature is None:
             return logits.argmax(-1, keepdim=True)
         sums = (logits / self.temperature).softmax(-1).cumsum(-1, dtype=torch.float64)

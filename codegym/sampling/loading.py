@@ -1,10 +1,8 @@
-"""Policies on disk or on the Hub, as samplers and process reward models take them."""
+"""Causal models from a folder or the Hub, as samplers and process reward models take them."""
 
 from __future__ import annotations
 
-import importlib
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +12,28 @@ _ADAPTER = "adapter_config.json"
 
 
 def load_causal(source: str | os.PathLike[str]) -> PreTrainedModel:
-    """Load a causal model; that of a folder with a LoRA adapter is its base with the adapter merged into the weights.
+    """Load a causal model from a folder or the Hub, with the weights of a LoRA adapter merged into its base model.
+
+    Args:
+        source: A folder that ``save_pretrained`` wrote, of a model or of a LoRA adapter, or an id on the Hub.
 
     Raises:
-        ImportError: it is an adapter, and ``peft`` is not installed.
+        ImportError: The folder holds an adapter, and ``peft`` is not installed.
     """
     name = os.path.expanduser(os.fspath(source))
+    if (Path(name) / _ADAPTER).is_file():
+        return _load_adapter(name)
     loader: Any = AutoModelForCausalLM
-    if not (Path(name) / _ADAPTER).is_file():
-        model: PreTrainedModel = loader.from_pretrained(name)
-        return model
-    if find_spec("peft") is None:
-        raise ImportError(f"{name} is a LoRA adapter, which needs the package peft: pip install peft")
-    loader = importlib.import_module("peft").AutoPeftModelForCausalLM
-    merged: PreTrainedModel = loader.from_pretrained(name).merge_and_unload()
+    model: PreTrainedModel = loader.from_pretrained(name)
+    return model
+
+
+def _load_adapter(folder: str) -> PreTrainedModel:
+    try:
+        from peft import AutoPeftModelForCausalLM
+    except ImportError as error:
+        raise ImportError(
+            f"a LoRA adapter needs the package peft: got {folder!r}. Run pip install 'codegym[agents]'"
+        ) from error
+    merged: PreTrainedModel = AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload()
     return merged

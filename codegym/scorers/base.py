@@ -10,38 +10,41 @@ from codegym.tasks.record import Task
 
 
 class ScoreRequest(NamedTuple):
-    """Lines of one program that want a score."""
+    """Lines of one program to be scored."""
 
     task: Task
     lines: tuple[str, ...]
-    """The program so far, line by line, each with its newline where it has one."""
+    """The program so far, line by line, each with its newline if it has one."""
     indices: tuple[int, ...]
-    """0-based indices in ``lines`` to score, ascending; never empty. Neutral lines are not among them."""
+    """Indices in ``lines`` to score, from 0, ascending and never empty. Neutral lines are not among them."""
     slot: int = 0
-    """Which of the caller's slots the program is in: requests for one slot extend one another until one does not
-    begin with the lines of the one before, so that a scorer can keep a cache for each."""
+    """Slot of the caller that holds the program. Requests for one slot extend one another until one does not begin with
+    the lines of the one before, so a scorer can keep a cache for each slot."""
 
 
 class LineScorer(Protocol):
     """Scores finished lines, many programs in one call.
 
-    The score of a line may depend on the task and on the program up to and including that line, and on nothing
-    else: not on later lines, not on other requests of the batch, not on how often it was asked. That is what makes
-    line by line and whole program agree.
+    The score of a line may depend on the task and on the program up to and including that line only: not on later
+    lines, other requests of the batch, or the number of calls. So scoring line by line and scoring a whole program give
+    the same scores.
     """
 
     def score(self, requests: Sequence[ScoreRequest]) -> Sequence[Sequence[float]]:
-        """Score the lines ``indices`` of every request: one finite number for each of them, in order.
+        """Return one finite number for each of the lines ``indices`` of every request, in order.
 
-        A causal model may read a program once and take all wanted lines from that pass.
+        A causal model may read a program once and take all of its scores from that pass.
+
+        Args:
+            requests: Programs with the lines to be scored.
         """
 
 
 class FakeLineScorer:
-    """A line scorer whose score in [-1, 1] is a checksum of the line; ``line_scorer="fake"`` names it."""
+    """Line scorer whose score in [-1, 1] is a checksum of the line; ``line_scorer="fake"`` names it."""
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
-        """Score the wanted lines of every request."""
+        """Return the scores of every request."""
         return [[_checksum(request.lines[index]) for index in request.indices] for request in requests]
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from codegym.scorers import LineScorer, ScoreRequest
-from codegym.scorers.labels.labels import code_line_indices
+from codegym.scorers.labels import code_line_indices
 from codegym.tasks.record import StdinCheck, Task
 
 TOLERANCE = 1e-5

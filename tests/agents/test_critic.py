@@ -14,7 +14,7 @@ from agents.critics.critic import Critic, distill, init_critic, make_critic, sco
 from agents.policies.causal import TinyConfig, make_tiny
 from codegym import Task
 from codegym.scorers import FakeLineScorer
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.tasks.record import CallCheck
 
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]

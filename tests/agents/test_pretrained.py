@@ -29,9 +29,8 @@ from agents.common.run import Run
 from agents.critics.critic import Critic, make_critic
 from agents.policies.causal import LoraConfig, Policy
 from codegym.cli import main
-from codegym.scorers.labels.files import read_labels
-from codegym.scorers.labels.labels import line_labels
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.labels import line_labels, read_labels
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.tasks.datasets import load_tasks
 from codegym.tokenizers import TransformersTokenizer
 

@@ -19,7 +19,7 @@ from codegym import CallCheck, SandboxError, Task
 from codegym.judge import FakeJudge
 from codegym.rewards import parse_reward
 from codegym.scorers import FakeLineScorer
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 
 WORDS = ["# go\n", "x = 1\n", "y = 2\n", "# note\n", "z = 3"]
 TASK = Task("go", "# go\n", (CallCheck((1,), 1), CallCheck((2,), 2)), entry_point="f", solution="x = 1\n")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from agents.policies.causal import make_tiny
 from benchmarks.experiments.critics import CriticRow, CriticsOptions, critics_table, main
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.tasks.procedural import FAMILIES, vocabulary
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import tyro
 from helpers.prm_worlds import TellingSampler, toy_programs
 from tyro.extras import SubcommandApp
 
 from codegym.cli import prm
-from codegym.sampling.hf import TransformersSampler
-from codegym.scorers.labels.files import read_card, read_labels, write_row
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.sampling import TransformersSampler
+from codegym.scorers.labels import read_label_card, read_labels, to_row
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.scorers.prm.report import PRMQualityError
 
 
@@ -22,7 +24,7 @@ def run(*arguments: object) -> int:
 
 
 def write_labels(path, programs=400):
-    path.write_text("".join(map(write_row, toy_programs(programs))))
+    path.write_text("".join(json.dumps(to_row(program)) + "\n" for program in toy_programs(programs)))
 
 
 def test_label_with_a_policy_from_a_folder(policy_folder, tmp_path, capsys):
@@ -30,10 +32,10 @@ def test_label_with_a_policy_from_a_folder(policy_folder, tmp_path, capsys):
     command = ["label", policy_folder, "--tasks", "arithmetic", "--num-tasks", 3, "--out", out, "--max-tokens", 12]
     command += ["--num-completions", 4, "--sandbox", "process"]
     assert run(*command) == 0
-    found, card = read_labels(out), read_card(out)
+    found, card = read_labels(out), read_label_card(out)
     assert len(found) == 3 and {program.label_class for program in found} == {"wrong"}  # it has never seen a program
-    assert card["settings"]["about"]["tasks"] == "arithmetic" and card["spent"]["completions"] >= 3
-    assert run(*command) == 0 and read_card(out) == card | {"spent": read_card(out)["spent"]}
+    assert card["settings"]["about"]["tasks"] == "arithmetic" and card["cost"]["completions"] >= 3
+    assert run(*command) == 0 and read_label_card(out) == card | {"cost": read_label_card(out)["cost"]}
     assert "3 programs of" in " ".join(capsys.readouterr().out.split())
 
 

@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from codegym.errors import SandboxError
 from codegym.judge import FakeJudge, Verdict
 from codegym.sampling import Completion, PrefixRequest
-from codegym.scorers.labels.labels import LabeledProgram, SuccessCount
-from codegym.scorers.labels.search import SampledProgram
+from codegym.scorers.labels import LabeledProgram, SampledProgram, SuccessCount
 from codegym.tasks.record import StdinCheck, Task
 
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from codegym.sampling import PrefixRequest
-from codegym.sampling.hf import TransformersSampler
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.sampling import PrefixRequest, TransformersSampler
+from codegym.scorers.prm import ProcessRewardModel
 from codegym.tasks.record import StdinCheck, Task
 from codegym.tokenizers import VocabularyTokenizer, save_tokenizer
 
@@ -88,7 +87,7 @@ def test_a_model_with_too_few_positions_is_refused(policy_folder):
 
 def test_of_a_long_prompt_the_end_is_read(sampler):
     long = Task("l", "word " * 500, TASK.checks)
-    with pytest.warns(UserWarning, match="task 'l' has .* tokens, of which the last 232 are read"):
+    with pytest.warns(UserWarning, match="got 2000 tokens of task 'l'; expected at most max_prompt_tokens=232"):
         rows = list(sampler._rows(0, ask(1, "", task=long)))
     assert len(rows[0].ids) == 256 - 24
     list(sampler._rows(0, ask(1, "", task=long)))  # it is told once

@@ -28,13 +28,10 @@ from agents import grpo, psgpo, sft
 from agents.policies.causal import Policy
 from codegym import Judge
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
-from codegym.sampling.hf import TransformersSampler
+from codegym.sampling import TransformersSampler
 from codegym.sandbox import open_sandbox
-from codegym.scorers.labels.labeler import Labeler, LabelSettings
-from codegym.scorers.labels.labels import line_labels
-from codegym.scorers.prm.config import TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.scorers.prm.train import train as train_prm
+from codegym.scorers.labels import Labeler, LabelSettings, line_labels
+from codegym.scorers.prm import ProcessRewardModel, TrainConfig, train_prm
 from codegym.tasks.procedural import FAMILIES
 from examples.toy import SETTINGS
 
@@ -93,7 +90,7 @@ def labels(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
         }
         for program in programs
     ]
-    spent = asdict(labeler.spent)
+    spent = asdict(labeler.cost)
     return {
         "programs": rows,
         "cost": {name: spent[name] for name in ("completions", "tokens", "executions", "rounds")},

@@ -24,7 +24,7 @@ from benchmarks.lab.prepare import make_initial_policy
 from benchmarks.reliability.box_inspection import live_boxes
 from benchmarks.speed.training.products import Products, large_rate
 from benchmarks.speed.training.stages import STAGES, Clock, replacing, watched
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 
 WARM_UP = 3
 """Iterations that are not counted: the sandbox is opened, and only the critic learns while it warms up."""

@@ -19,7 +19,7 @@ from agents.common import rollout
 from agents.common.run import Run
 from codegym.envs.batch import EpisodeBatch
 from codegym.envs.vector import CodeVectorEnv
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.prm import ProcessRewardModel
 
 STAGES = ("tasks", "generation", "environment", "judging", "scoring", "policy update", "critic update", "rest")
 """Names of the stages. Tasks: drawing and tokenizing. Environment: closing lines, submitting programs, computing

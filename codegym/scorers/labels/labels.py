@@ -1,19 +1,19 @@
-r"""Labels of lines: what a process reward model learns, from how often prefixes of programs could still be completed.
+r"""Labels of lines, derived from how often prefixes of programs can still be completed.
 
-A labeled program holds what was found out about its prefixes; labels, classes and selections are read from that:
+A labeled program records what was measured about its prefixes; labels, classes and selections are computed from that:
 
     >>> program = LabeledProgram("t", "Add one.\n", "def f(x):\n    # Off.\n    return x\n", False, num_correct_lines=1)
     >>> line_labels(program), program.label_class.value
     ((1.0, 0.0, -1.0), 'revised')
 
-A prefix is *recoverable* where at least one of K sampled completions of it passes the task's checks. With finite K
-this is a noisy statement: a false "wrong" is possible, a false "right" is not (for the sampler's own abilities).
+A prefix is *recoverable* if at least one of K sampled completions of it passes the task's checks. With a finite K this
+is noisy: a false "wrong" is possible, while a false "correct" is not, as far as the sampler's own abilities go.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -23,51 +23,51 @@ from codegym.syntax.lines import LineKind, line_kinds, split_lines
 
 
 class SuccessCount(NamedTuple):
-    """How often completions of a prefix passed."""
+    """Number of completions of a prefix that passed, and of all that were judged."""
 
     successes: int
     completions: int
 
     @property
     def rate(self) -> float:
-        """The share that passed."""
+        """Share of the completions that passed."""
         return self.successes / self.completions
 
 
 class JudgedCompletion(NamedTuple):
-    """A completion of a prefix, and what became of it: one sample of the return of every state on its way."""
+    """A completion of a prefix with its verdict: one sample of the return of every state on its way."""
 
     num_lines: int
-    """Of the prefix."""
+    """Length of the prefix, in lines."""
     text: str
-    """What the policy wrote after them."""
+    """The completion, without the prefix."""
     passed: bool
 
 
 class LabelClass(StrEnum):
-    """What became of a program (Dai et al., arXiv 2410.17621, data selection)."""
+    """Class of a program (Dai et al., arXiv 2410.17621, data selection)."""
 
     CORRECT = "correct"
-    """Passes as it was sampled."""
+    """The program passes as it was sampled."""
     REVISED = "revised"
-    """Fails, but one of its prefixes, of at least one line, is recoverable."""
+    """The program fails, but one of its prefixes with at least one line is recoverable."""
     WRONG = "wrong"
-    """Fails, and no such prefix is: from its first line on, or the task is too hard for the sampler."""
+    """The program fails, and no such prefix is recoverable: its first line is wrong, or the task is too hard."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledProgram:
-    """A sampled program and what was found out about its prefixes.
+    """A sampled program and what was measured about its prefixes.
 
     Args:
-        task_id: the task.
-        prompt: what the policy saw.
-        completion: the program.
-        passed: whether it passes all checks.
-        num_correct_lines: how many lines the longest recoverable prefix has, all of them where it passes; 0 for none.
-        success_counts: number of lines of a prefix -> how often its completions passed, for those that were tried.
-        witness: a program that passes and begins with as many of its lines as any that came up; empty for none.
-        completions: the first completions of each prefix that was tried, where they were kept.
+        task_id: Id of the task.
+        prompt: Prompt that the policy read.
+        completion: The program.
+        passed: Whether the program passes all checks.
+        num_correct_lines: Number of lines of the longest recoverable prefix: all if the program passes, 0 for none.
+        success_counts: Length of a measured prefix, in lines -> how many of its completions passed.
+        witness: A program that passes and shares the most first lines with this one; empty for none.
+        completions: The first completions of each measured prefix, if they were kept.
     """
 
     task_id: str
@@ -81,20 +81,20 @@ class LabeledProgram:
 
     @property
     def all_completions(self) -> tuple[JudgedCompletion, ...]:
-        """The program itself, which completes its prompt, and the completions."""
+        """The program itself, as a completion of its prompt, and the kept completions."""
         return (JudgedCompletion(0, self.completion, self.passed), *self.completions)
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the program."""
+        """Lines of the program, each with its newline if it has one."""
         return split_lines(self.completion)
 
     @property
     def from_witness(self) -> LabeledProgram | None:
-        """The witness as a labeled program, all of whose lines are right; None where there is none.
+        """The witness as a labeled program, all lines of which are correct; None if there is no witness.
 
-        It costs nothing more, and it has what sampled programs lack: right lines late in a program, and a right line
-        after the same beginning after which the program has its first wrong one.
+        It costs no further sample, and it has what sampled programs lack: correct lines late in a program, and a
+        correct line after the same lines after which this program has its first wrong one.
         """
         if not self.witness:
             return None
@@ -102,14 +102,14 @@ class LabeledProgram:
 
     @property
     def label_class(self) -> LabelClass:
-        """What became of the program."""
+        """Class of the program."""
         if self.passed:
             return LabelClass.CORRECT
         return LabelClass.REVISED if self.num_correct_lines else LabelClass.WRONG
 
     @property
     def is_hard(self) -> bool:
-        """Whether nothing was seen to pass, from the prompt alone neither: it does not show which lines are wrong."""
+        """Whether no completion passed, not even of the prompt alone. Such a program shows nothing about its lines."""
         return self.label_class is LabelClass.WRONG and not self.success_counts.get(0, SuccessCount(0, 1)).successes
 
 
@@ -117,7 +117,7 @@ LabelKind = Literal["hard", "soft", "marginal"]
 
 
 def code_line_indices(completion: str) -> list[int]:
-    r"""Return the indices of the lines of code, from 0: those that are not neutral.
+    r"""Return the indices, from 0, of the lines of code in a ``completion``: those that are not neutral.
 
     >>> code_line_indices("x = 1\n\n# Done.\nprint(x)\n")
     [0, 3]
@@ -126,15 +126,18 @@ def code_line_indices(completion: str) -> list[int]:
 
 
 def line_labels(program: LabeledProgram, kind: LabelKind = "hard") -> tuple[float, ...]:
-    """Give one label in [-1, 1] for each line; neutral lines have 0 in every kind.
+    """Return one label in [-1, 1] for each line. Neutral lines have the label 0 in every kind.
 
-    - ``"hard"`` (PSGPO, arXiv 2410.17621): +1 up to the end of the longest recoverable prefix, -1 after it. Without
-      the zeros the labels are +1 ... +1, -1 ... -1.
-    - ``"soft"`` (Math-Shepherd, arXiv 2312.08935): ``2 p - 1``, where p is the share of completions that passed.
-    - ``"marginal"``: ``p(m) - p(m - 1)``, how much the line changed that share.
+    - ``"hard"`` (PSGPO, arXiv 2410.17621): 1 for the lines of the longest recoverable prefix, -1 for those after it.
+    - ``"soft"`` (Math-Shepherd, arXiv 2312.08935): ``2 p - 1``, with the share p of completions that passed.
+    - ``"marginal"``: ``p(m) - p(m - 1)``, the change of that share by the line.
+
+    Args:
+        program: A labeled program.
+        kind: Kind of the labels.
 
     Raises:
-        ValueError: soft and marginal labels of a program whose prefixes were not all tried (method "monte_carlo").
+        ValueError: Soft or marginal labels are requested, but not all prefixes were measured (method "monte_carlo").
     """
     indices = code_line_indices(program.completion)
     labels = [0.0] * len(program.lines)
@@ -156,34 +159,39 @@ def _marginal(program: LabeledProgram, indices: Sequence[int]) -> list[float]:
     return [after - before for before, after in pairwise(_rates(program, [0, *(index + 1 for index in indices)]))]
 
 
-def _rates(program: LabeledProgram, counts: Sequence[int]) -> list[float]:
-    if missing := [count for count in counts if count not in program.success_counts]:
+def _rates(program: LabeledProgram, lengths: Sequence[int]) -> list[float]:
+    if missing := [length for length in lengths if length not in program.success_counts]:
         raise ValueError(
-            f"a program of task {program.task_id!r} has no success rate of its first {missing[0]} lines: soft and "
-            'marginal labels need every prefix, label with the method "monte_carlo"'
+            f"a prefix was not measured: got no success rate of the first {missing[0]} lines of a program of task "
+            f"{program.task_id!r}; expected one for every prefix. Soft and marginal labels need the method "
+            '"monte_carlo"'
         )
-    return [program.success_counts[count].rate for count in counts]
+    return [program.success_counts[length].rate for length in lengths]
 
 
 Selection = Literal["full", "remove_hard", "medium_only", "revised_only"]
 
 
 def select(programs: Iterable[LabeledProgram], selection: Selection = "full") -> list[LabeledProgram]:
-    """Choose what a model is trained on; the four selections of PSGPO (arXiv 2410.17621, ablation of the PRM's data).
+    """Return the programs that a model is trained on, by one of PSGPO's four selections (arXiv 2410.17621, ablation).
 
-    - ``"full"``: everything;
-    - ``"remove_hard"``: without the tasks of which no program passes or can be mended, and whose prompt alone could not
-      be completed either: their -1 says that the task is too hard for the sampler, not that the line is wrong;
-    - ``"medium_only"``: without those and without the tasks whose programs are all Correct;
-    - ``"revised_only"``: only Revised programs, each of which has lines of both signs. The paper's best.
+    - ``"full"``: all programs.
+    - ``"remove_hard"``: without tasks no program of which passes or is Revised and whose prompt alone could not be
+      completed either: their -1 shows that the task is too hard for the sampler, and not that the line is wrong.
+    - ``"medium_only"``: without those and without tasks whose programs are all Correct.
+    - ``"revised_only"``: only Revised programs, each of which has lines of both signs; the paper's best.
 
-    The paper's own wording of the second and third was not at hand; they are read from their names.
+    The wording of the second and third in the paper was not available; they are inferred from their names.
+
+    Args:
+        programs: Labeled programs to choose from.
+        selection: Name of the selection.
 
     Raises:
-        ValueError: no such selection.
+        ValueError: There is no such selection.
     """
     if selection not in get_args(Selection):
-        raise ValueError(f"no selection {selection!r}; there are {', '.join(get_args(Selection))}")
+        raise ValueError(f"unknown selection: got {selection!r}; expected one of {', '.join(get_args(Selection))}")
     by_task: dict[str, list[LabeledProgram]] = defaultdict(list)
     for program in programs:
         by_task[program.task_id].append(program)
@@ -196,51 +204,3 @@ def select(programs: Iterable[LabeledProgram], selection: Selection = "full") ->
     if selection == "revised_only":
         return [program for program in chosen if program.label_class is LabelClass.REVISED]
     return chosen
-
-
-class Agreement(NamedTuple):
-    """How hard labels compare with an oracle that knows the first wrong line."""
-
-    lines: int
-    """Lines that are not neutral."""
-    agreed: int
-    """Those whose label has the sign that the oracle says."""
-    programs: int
-    exact: int
-    """Programs of which all lines agree."""
-    early: int
-    """Programs whose labels turn -1 too early: a recoverable prefix was missed."""
-    late: int
-    """Programs whose labels turn -1 too late: the sampler mended what the oracle holds to be wrong."""
-
-    @property
-    def share(self) -> float:
-        """Share of the lines that agree; 1 of none."""
-        return self.agreed / self.lines if self.lines else 1.0
-
-
-def agreement(programs: Iterable[LabeledProgram], oracle: Callable[[LabeledProgram], int | None]) -> Agreement:
-    """Compare hard labels with an oracle.
-
-    Args:
-        programs: what was labeled.
-        oracle: gives the number, from 1, of the first wrong line; None where no line is. A program that fails though no
-            line is wrong has ended too early, and its last line counts as the wrong one, as in the labels.
-    """
-    counts = dict.fromkeys(Agreement._fields, 0)
-    for program in programs:
-        ours = [label for label in line_labels(program) if label]
-        theirs = _true_labels(program, oracle(program))
-        difference = ours.count(1.0) - theirs.count(1.0)
-        counts["lines"] += len(ours)
-        counts["agreed"] += len(ours) - abs(difference)  # both are +1 ... +1, -1 ... -1
-        counts["programs"] += 1
-        counts["exact" if not difference else "early" if difference < 0 else "late"] += 1
-    return Agreement(**counts)
-
-
-def _true_labels(program: LabeledProgram, first_wrong: int | None) -> list[float]:
-    indices = code_line_indices(program.completion)
-    if first_wrong is None:
-        first_wrong = len(program.lines) + 1 if program.passed or not indices else indices[-1] + 1
-    return [1.0 if index + 1 < first_wrong else -1.0 for index in indices]

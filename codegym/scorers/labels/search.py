@@ -1,31 +1,31 @@
-"""The search for the longest recoverable prefix: for many programs at once, each prefix asked about only once.
+"""The search for the longest recoverable prefix of a program.
 
-The procedure is Algorithm 1 of PSGPO (Dai et al., arXiv 2410.17621): a prefix is recoverable where any of K sampled
-completions passes, and the longest recoverable prefix is found by binary search over the lines, so that a program of T
-lines costs about ``log2(T)`` times K completions and not T times. It presumes that what is lost once stays lost.
-Only lines that are not neutral are borders, since a comment changes nothing that could be lost.
+It is Algorithm 1 of PSGPO (Dai et al., arXiv 2410.17621). A prefix is recoverable if any of K sampled completions
+passes. Binary search over the lines finds the longest recoverable prefix, so a program of T lines costs about
+``log2(T)`` times K completions and not T times K. The search assumes that a lost program stays lost. Prefixes end at
+lines of code only, because a comment cannot lose anything.
 
-Ours is the use of *witnesses*: a completion that passes may begin with the program's own next lines, and then it proves
-those to be right as well. That costs nothing, saves questions, and takes back a "lost" that was bad luck. The one that
-goes farthest is kept: a model that also learns from it is told what would have been right.
+The use of *witnesses* is ours: a completion that passes may begin with the next lines of the program itself, and then
+it proves these to be correct as well. Witnesses cost nothing, save measurements, and correct a "lost" that was bad luck
+of the sampler. The one that shares most lines is kept, and a model can learn from it how the program should continue.
+
+A search does not sample: it names the prefixes to measure in ``queries`` and receives the results by ``update``, so
+many searches share one batch of the sampler.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from codegym.scorers.labels.labels import JudgedCompletion, LabeledProgram, SuccessCount, code_line_indices
 from codegym.syntax.lines import split_lines
 from codegym.tasks.record import Task
 
 Method = Literal["binary_search", "monte_carlo"]
-Plan = Generator[tuple[int, ...], Mapping[int, int], int]
-"""Yields numbers of lines whose prefixes must be known, is sent how many lines each of them proves to be right (0 where
-it is lost), and returns the last right line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,125 +37,187 @@ class SampledProgram:
     passed: bool
 
 
-class Measured(NamedTuple):
-    """What was found about a prefix; programs stand whole, with the prefix."""
+class MeasuredPrefix(NamedTuple):
+    """What was measured of a prefix. All programs are whole, with the prefix."""
 
-    estimate: SuccessCount
+    success_count: SuccessCount
     passing: Sequence[str]
-    """Different programs that pass."""
+    """Different programs that begin with the prefix and pass."""
     kept: Sequence[tuple[str, bool]]
     """Programs to be kept, and whether they pass."""
 
 
-def binary_search(borders: Sequence[int]) -> Plan:
-    """Find the last of ``borders`` up to which the lines of a failing program are right, 0 where none is.
+class SearchPlan(Protocol):
+    """The order in which the prefixes of one program are measured. Lengths of prefixes are numbers of lines."""
 
-    The whole program is known: its last line is wrong, since the program ended there. Where no line is found to be
-    right, the prompt alone is tried in the end: a task that cannot be solved from there says nothing about lines.
+    @property
+    def queries(self) -> tuple[int, ...]:
+        """Lengths of the prefixes to measure next; empty if the search has ended."""
 
-    >>> search = binary_search([1, 2, 3, 4])
-    >>> next(search), search.send({2: 0}), search.send({1: 0})
-    ((2,), (1,), (0,))
-    """
-    low, lost = 0, [len(borders)]  # of the first so many borders; what is lost, the shortest last
-    prompt_is_known = False
-    while low < lost[-1] - 1 or (low == 0 and not prompt_is_known):
-        middle = (low + lost[-1]) // 2
-        prompt_is_known = prompt_is_known or middle == 0
-        count = borders[middle - 1] if middle else 0
-        proven = (yield (count,))[count]
-        if middle and not proven:
-            lost.append(middle)
-        low = max(low, min(bisect_right(borders, proven), len(borders) - 1))
-        while lost[-1] <= low:  # it was bad luck
-            lost.pop()
-    return borders[low - 1] if low else 0
+    @property
+    def num_correct_lines(self) -> int:
+        """Length of the longest prefix that is known to be recoverable, 0 for none."""
+
+    def update(self, num_proven: Mapping[int, int]) -> None:
+        """Record the results of ``queries``.
+
+        Args:
+            num_proven: Length of a prefix -> number of lines that its passing completions prove correct, 0 for none.
+        """
 
 
-def all_rates(borders: Sequence[int]) -> Plan:
-    """Ask for all prefixes of a program at once, that of no lines included, as soft and marginal labels need it."""
-    known = yield (0, *borders[:-1])
-    proven = max(known.values())
-    return max((border for border in borders[:-1] if border <= proven), default=0)
+class BinarySearch:
+    """Plan that finds the longest recoverable prefix of a failing program by bisection.
 
+    The whole program is known to be lost, since it fails. If no prefix with code is recoverable, the prompt alone is
+    measured at the end: if the task cannot be solved from there, its failures show nothing about lines.
 
-class Search:
-    """One program on its way to its labels.
+    >>> plan = BinarySearch([1, 2, 3, 4])
+    >>> while plan.queries:
+    ...     print(plan.queries)
+    ...     plan.update({plan.queries[0]: 0})
+    (2,)
+    (1,)
+    (0,)
 
     Args:
-        program: the program.
-        method: "binary_search" or "monte_carlo".
-        witnesses: whether completions that pass may prove more than the prefix that they complete.
+        ends: Ascending lengths of the prefixes that end with a line of code; the last is that of the program.
+    """
+
+    def __init__(self, ends: Sequence[int]) -> None:
+        self.ends = ends
+        self._num_recoverable = 0  # the first so many of ``ends`` are recoverable
+        self._lost = [len(ends)]  # positions in ``ends``, from 1, that were lost; the shortest prefix last
+        self._prompt_is_measured = False
+
+    @property
+    def queries(self) -> tuple[int, ...]:
+        """The prefix in the middle between the longest recoverable and the shortest lost one, or the prompt."""
+        is_bracketed = self._num_recoverable == self._lost[-1] - 1
+        if not self.ends or (is_bracketed and (self._num_recoverable or self._prompt_is_measured)):
+            return ()
+        return (self._length(self._middle),)
+
+    @property
+    def num_correct_lines(self) -> int:
+        """Length of the longest prefix that is known to be recoverable, 0 for none."""
+        return self._length(self._num_recoverable)
+
+    def update(self, num_proven: Mapping[int, int]) -> None:
+        """Record the result of the query."""
+        [proven] = num_proven.values()
+        if self._middle == 0:
+            self._prompt_is_measured = True
+        elif not proven:
+            self._lost.append(self._middle)
+        furthest = min(bisect_right(self.ends, proven), len(self.ends) - 1)
+        self._num_recoverable = max(self._num_recoverable, furthest)
+        while self._lost[-1] <= self._num_recoverable:  # a witness shows that this loss was bad luck
+            self._lost.pop()
+
+    @property
+    def _middle(self) -> int:
+        return (self._num_recoverable + self._lost[-1]) // 2
+
+    def _length(self, position: int) -> int:
+        return self.ends[position - 1] if position else 0
+
+
+class ExhaustiveSearch:
+    """Plan that measures all prefixes of a program at once, that without lines included, for soft and marginal labels.
+
+    Args:
+        ends: Ascending lengths of the prefixes that end with a line of code; the last is that of the program.
+    """
+
+    def __init__(self, ends: Sequence[int]) -> None:
+        self.ends = ends
+        self.queries: tuple[int, ...] = (0, *ends[:-1])
+        self.num_correct_lines = 0
+
+    def update(self, num_proven: Mapping[int, int]) -> None:
+        """Record the results, which end the search."""
+        furthest = max(num_proven.values())
+        self.num_correct_lines = max((end for end in self.ends[:-1] if end <= furthest), default=0)
+        self.queries = ()
+
+
+class PrefixSearch:
+    """Search for the labels of one program.
+
+    Args:
+        program: The program.
+        method: "binary_search" or "monte_carlo", which measures every prefix.
+        witnesses: Whether passing completions may prove more lines than the prefix that they complete.
     """
 
     def __init__(self, program: SampledProgram, method: Method, witnesses: bool) -> None:
-        self.program, self.method, self.witnesses = program, method, witnesses
+        self.program, self.witnesses = program, witnesses
         self.lines = split_lines(program.completion)
-        self.borders = [index + 1 for index in code_line_indices(program.completion)]
         self.success_counts: dict[int, SuccessCount] = {}
         self.completions: list[JudgedCompletion] = []
-        self.result: LabeledProgram | None = None
-        self.is_done = False
-        """Found, or given up: then there is no result."""
         self.witness = ""
-        """Of the programs that pass, the first one of those that begin with the most lines of this program."""
-        self.wanted: tuple[int, ...] = ()
-        """Numbers of lines whose prefixes must be known to go on."""
-        self._plan = all_rates(self.borders) if method == "monte_carlo" else binary_search(self.borders)
-        if method == "binary_search" and (program.passed or not self.borders):
-            self._finish(0)
+        """Of the programs that pass, the first of those that share the most lines with this one; empty for none."""
+        self.was_given_up = False
+        ends = [index + 1 for index in code_line_indices(program.completion)]
+        if method == "monte_carlo":
+            self._plan: SearchPlan = ExhaustiveSearch(ends)
+            if ends:  # the program itself is one completion of its whole length, as in Math-Shepherd
+                self.success_counts[ends[-1]] = SuccessCount(int(program.passed), 1)
         else:
-            self.wanted = next(self._plan, ())
-            if not self.wanted:
-                self._finish(0)
+            self._plan = BinarySearch([] if program.passed else ends)
 
-    def prefix(self, count: int) -> str:
-        """Give the first so many lines."""
-        return "".join(self.lines[:count])
+    @property
+    def queries(self) -> tuple[int, ...]:
+        """Lengths, in lines, of the prefixes to measure next; empty if the search has ended."""
+        return () if self.was_given_up else self._plan.queries
+
+    def prefix(self, num_lines: int) -> str:
+        """Return the first ``num_lines`` lines of the program."""
+        return "".join(self.lines[:num_lines])
 
     def give_up(self) -> None:
-        """End without a result: the machine failed, which says nothing about a line."""
-        self.is_done = True
+        """End the search without a result, because the machine failed, which shows nothing about lines."""
+        self.was_given_up = True
 
-    def answer(self, found: Mapping[int, Measured]) -> None:
-        """Take what was found about each wanted prefix."""
-        self.success_counts |= {count: measured.estimate for count, measured in found.items()}
-        for count, measured in found.items():
-            start = len(self.prefix(count))
-            self.completions += [JudgedCompletion(count, text[start:], passed) for text, passed in measured.kept]
-        proven = {count: self._proven(count, measured.passing) for count, measured in found.items()}
+    def update(self, measured: Mapping[int, MeasuredPrefix]) -> None:
+        """Record what was measured.
+
+        Args:
+            measured: Length of a prefix -> its measurement, for all of ``queries``.
+        """
+        for num_lines, found in measured.items():
+            start = len(self.prefix(num_lines))
+            self.success_counts[num_lines] = found.success_count
+            self.completions += [JudgedCompletion(num_lines, text[start:], passed) for text, passed in found.kept]
         if self.witnesses and not self.program.passed:
-            known = [text for measured in found.values() for text in measured.passing]
-            self.witness = max([self.witness, *known], key=lambda text: (bool(text), self._shared(text)))
-        try:
-            self.wanted = self._plan.send(proven)
-        except StopIteration as end:
-            self._finish(end.value)
+            passing = [text for found in measured.values() for text in found.passing]
+            self.witness = max([self.witness, *passing], key=lambda text: (bool(text), self._num_shared(text)))
+        self._plan.update({num_lines: self._num_proven(num_lines, found) for num_lines, found in measured.items()})
 
-    def _proven(self, count: int, passing: Sequence[str]) -> int:
-        """How many lines of the program are the beginning of one that passes."""
-        if not self.witnesses:
-            return count if passing else 0
-        return max(map(self._shared, passing), default=0)
-
-    def _shared(self, text: str) -> int:
-        """How many lines a text and the program have in common from the start."""
-        pairs = zip(self.lines, split_lines(text), strict=False)
-        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-    def _finish(self, num_correct_lines: int) -> None:
+    def result(self) -> LabeledProgram | None:
+        """Return the labeled program once ``queries`` is empty, None if the search was given up."""
+        if self.was_given_up:
+            return None
         task, completion, passed = self.program.task, self.program.completion, self.program.passed
-        if self.method == "monte_carlo" and self.borders:  # the whole program is known, as in Math-Shepherd
-            self.success_counts[self.borders[-1]] = SuccessCount(int(passed), 1)
-        num_correct_lines = len(self.lines) if passed else num_correct_lines
-        self.result = LabeledProgram(
+        return LabeledProgram(
             task.task_id,
             task.prompt,
             completion,
             passed,
-            num_correct_lines,
+            len(self.lines) if passed else self._plan.num_correct_lines,
             self.success_counts,
             self.witness,
             tuple(self.completions),
         )
-        self.is_done = True
+
+    def _num_proven(self, num_lines: int, found: MeasuredPrefix) -> int:
+        """Return how many first lines of the program are also those of a program that passes."""
+        if not self.witnesses:
+            return num_lines if found.passing else 0
+        return max(map(self._num_shared, found.passing), default=0)
+
+    def _num_shared(self, text: str) -> int:
+        """Return how many first lines a text and the program have in common."""
+        pairs = zip(self.lines, split_lines(text), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

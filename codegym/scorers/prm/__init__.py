@@ -1,1 +1,40 @@
-"""Process reward models: what scores the lines of a program."""
+"""Process reward models: line scorers that are learned from labeled programs.
+
+All but ``TrainConfig`` and ``Report`` needs PyTorch; it is imported on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from codegym.plugins import load_object
+from codegym.scorers.prm.config import TrainConfig
+from codegym.scorers.prm.report import PRMQualityError, Report
+
+if TYPE_CHECKING:
+    from codegym.scorers.prm.model import ProcessRewardModel
+    from codegym.scorers.prm.train import evaluate_prm, train_prm
+    from codegym.scorers.prm.value import ValueModel
+
+_LAZY = {
+    "ProcessRewardModel": "codegym.scorers.prm.model:ProcessRewardModel",
+    "ValueModel": "codegym.scorers.prm.value:ValueModel",
+    "evaluate_prm": "codegym.scorers.prm.train:evaluate_prm",
+    "train_prm": "codegym.scorers.prm.train:train_prm",
+}
+
+__all__ = [
+    "PRMQualityError",
+    "ProcessRewardModel",
+    "Report",
+    "TrainConfig",
+    "ValueModel",
+    "evaluate_prm",
+    "train_prm",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    if name in _LAZY:
+        return load_object(_LAZY[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

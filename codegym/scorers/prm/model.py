@@ -1,7 +1,7 @@
-"""The process reward model: a causal transformer with a scalar read out where lines end.
+"""The process reward model: a causal transformer with a scalar head that is read at the ends of lines.
 
-Source: Dai et al., arXiv 2410.17621: a language model with a scalar head that is trained by regression to the labels
-of lines. The head's output z gives the score ``tanh(z)`` in (-1, 1), so that ``sigmoid(2 z) = (score + 1) / 2`` is the
+Source: Dai et al., arXiv 2410.17621, a language model with a scalar head that is trained by regression to the labels of
+lines. The output z of the head gives the score ``tanh(z)`` in (-1, 1), so ``sigmoid(2 z) = (score + 1) / 2`` is the
 probability that the program can still be completed.
 """
 
@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, LlamaConfig, LlamaModel, PreTrainedModel
 
-from codegym.sampling.batching import batches
+from codegym.sampling.batching import batch_by_tokens
 from codegym.sampling.loading import load_causal
-from codegym.scorers import ScoreRequest
+from codegym.scorers.base import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
 from codegym.scorers.prm.value import ValueModel
 from codegym.tokenizers import Tokenizer, load_tokenizer, save_tokenizer
@@ -31,34 +31,38 @@ _SETTINGS, _CARD, _HEAD, _TRUNK, _TOKENIZER = "prm.json", "card.json", "head.saf
 
 
 class EncodedProgram(NamedTuple):
-    """A program to be read, and the positions that are looked at."""
+    """A program to be read, and the positions that are read out."""
 
     ids: list[int]
+    """Token ids of prompt and program."""
     positions: list[int]
+    """Indices of the tokens after which the head is read."""
 
 
 class ProcessRewardModel(nn.Module):
-    r"""A line scorer that is learned.
+    r"""Line scorer that is learned from labeled programs.
 
         model = ProcessRewardModel.from_policy("runs/policy")     # or .from_scratch("bytes")
-        train(model, read_labels(Path("labels.jsonl")))
+        train_prm(model, read_labels(Path("labels.jsonl")))
         model.save("runs/prm")
         env = gym.make("codegym/Token-v0", line_scorer="runs/prm", ...)
 
-    Scores are in (-1, 1). A program is read once for all of its lines; a score does not depend on later lines, on what
-    else is in the batch or on how often it was asked for (up to rounding). Its tokenizer need not be the policy's. A
-    line that ends beyond ``max_tokens`` cannot be read and has the score 0.
+    Scores are in (-1, 1). A program is read once for all of its lines. A score does not depend on later lines, on the
+    rest of the batch, or on the number of calls, up to rounding. The tokenizer need not be the policy's. A line that
+    ends beyond ``max_tokens`` is not read and has the score 0.
 
     Args:
-        trunk: a causal model of ``transformers`` without a head.
-        tokenizer: of the trunk; anything that ``codegym.tokenizers.load_tokenizer`` takes.
-        max_tokens: of prompt and program together; by default what the trunk has positions for, at most 2,048.
-        max_prompt_tokens: of a longer prompt only the last so many are kept; by default half of ``max_tokens``.
-        batch_tokens: how many tokens are read at once, padding included.
-        card: what is known of the model's labels and quality; saved with it.
+        trunk: Causal model of ``transformers`` without a head.
+        tokenizer: Tokenizer of the trunk: anything that ``codegym.tokenizers.load_tokenizer`` takes.
+        max_tokens: Largest number of tokens of prompt and program together; by default the trunk's number of
+            positions, at most 2,048.
+        max_prompt_tokens: Largest number of prompt tokens; by default half of ``max_tokens``. A longer prompt keeps its
+            last tokens.
+        batch_tokens: Largest number of tokens that are read at once, padding included.
+        card: Record of the model's labels and quality, saved with it.
 
     Raises:
-        ValueError: the tokenizer has more tokens than the trunk, or there is no room for a program.
+        ValueError: The tokenizer has more tokens than the trunk, or there is no room for a program.
     """
 
     def __init__(
@@ -75,7 +79,9 @@ class ProcessRewardModel(nn.Module):
         self.trunk, self.tokenizer = trunk, load_tokenizer(tokenizer)
         rows = cast(nn.Embedding, trunk.get_input_embeddings()).weight.shape[0]
         if self.tokenizer.vocab_size > rows:
-            raise ValueError(f"the tokenizer has {self.tokenizer.vocab_size} tokens, the trunk only knows {rows}")
+            raise ValueError(
+                f"wrong tokenizer: got {self.tokenizer.vocab_size} tokens; expected at most the trunk's {rows}"
+            )
         limit = max_tokens or min(_LONGEST, getattr(trunk.config, "max_position_embeddings", None) or _LONGEST)
         self.encoder = LineEncoder(
             self.tokenizer, limit, limit // 2 if max_prompt_tokens is None else max_prompt_tokens
@@ -83,7 +89,7 @@ class ProcessRewardModel(nn.Module):
         self.batch_tokens = batch_tokens
         self.card = dict(card or {})
         self.head = nn.Linear(trunk.config.hidden_size, 1)
-        nn.init.zeros_(self.head.weight)  # so every line starts with the score 0
+        nn.init.zeros_(self.head.weight)  # every line has the score 0 at first
         nn.init.zeros_(self.head.bias)
 
     @classmethod
@@ -93,9 +99,9 @@ class ProcessRewardModel(nn.Module):
         """Start from the trunk of a policy.
 
         Args:
-            source: a folder that ``save_pretrained`` wrote, a LoRA adapter's too, or an id on the Hub.
-            tokenizer: by default the one that lies with the policy.
-            options: as for the class.
+            source: A folder that ``save_pretrained`` wrote, also of a LoRA adapter, or an id on the Hub.
+            tokenizer: Tokenizer of the model; by default that in the folder of the policy.
+            options: Further keyword arguments of the class.
         """
         trunk = cast(PreTrainedModel, load_causal(source).base_model)
         return cls(trunk, load_tokenizer(source) if tokenizer is None else tokenizer, **options)
@@ -107,11 +113,11 @@ class ProcessRewardModel(nn.Module):
         """Start from random weights of a small Llama-type trunk.
 
         Args:
-            tokenizer: anything that ``load_tokenizer`` takes.
-            width: of the hidden states, a multiple of 32.
-            num_layers: of the trunk.
-            seed: of the weights.
-            options: as for the class.
+            tokenizer: Tokenizer of the model: anything that ``load_tokenizer`` takes.
+            width: Width of the hidden states, a multiple of 32.
+            num_layers: Number of layers of the trunk.
+            seed: Seed of the weights.
+            options: Further keyword arguments of the class.
         """
         tokenizer = load_tokenizer(tokenizer)
         config = LlamaConfig(
@@ -129,16 +135,19 @@ class ProcessRewardModel(nn.Module):
             return cls(LlamaModel(config), tokenizer, **options)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Give the output of the head after every token, z, [B, L] float32; ``tokens`` [B, L] are padded at the right.
+        """Return the output z of the head after every token, float32 [B, L].
 
-        A causal trunk never looks at the padding, so there is no mask.
+        A causal trunk does not read padding at the right, so there is no mask.
+
+        Args:
+            tokens: Token ids, [B, L], padded at the right.
         """
         hidden = self.trunk(input_ids=tokens, use_cache=False).last_hidden_state
         outputs: Tensor = self.head(hidden.to(self.head.weight.dtype))[..., 0].float()
         return outputs
 
     def outputs(self, rows: Sequence[EncodedProgram]) -> Tensor:
-        """Give z at the positions of all rows, one after the other; with gradients where they are on."""
+        """Return z at the positions of all ``rows``, one after the other, [N], with gradients if they are enabled."""
         tokens = pad([row.ids for row in rows]).to(self.head.weight.device)
         z = self(tokens)
         which = [index for index, row in enumerate(rows) for _ in row.positions]
@@ -147,20 +156,24 @@ class ProcessRewardModel(nn.Module):
         return picked
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[list[float]]:
-        """Score the wanted lines of every request."""
+        """Return the scores of every request."""
         return self.score_lines([(request.task.prompt, request.lines, request.indices) for request in requests])
 
     def score_lines(self, programs: Sequence[tuple[str, Sequence[str], Sequence[int]]]) -> list[list[float]]:
-        """Score lines of programs, each of them a prompt, lines, and the ascending 0-based indices of those wanted."""
-        scores = [[0.0] * len(wanted) for _, _, wanted in programs]
+        """Return the scores of lines of programs.
+
+        Args:
+            programs: Prompt, lines, and the ascending indices of the lines to score, for each program.
+        """
+        scores = [[0.0] * len(indices) for _, _, indices in programs]
         rows, places = [], []
-        for index, (prompt, lines, wanted) in enumerate(programs):
-            encoded = self.encoder.encode(prompt, lines[: max(wanted, default=-1) + 1])
-            ends = {place: end for place, line in enumerate(wanted) if (end := encoded.ends[line]) is not None}
+        for index, (prompt, lines, indices) in enumerate(programs):
+            encoded = self.encoder.encode(prompt, lines[: max(indices, default=-1) + 1])
+            ends = {place: end for place, line in enumerate(indices) if (end := encoded.ends[line]) is not None}
             if ends:
                 rows.append(EncodedProgram(encoded.ids, list(ends.values())))
                 places.append([(index, place) for place in ends])
-        for batch in batches([len(row.ids) for row in rows], self.batch_tokens):
+        for batch in batch_by_tokens([len(row.ids) for row in rows], self.batch_tokens):
             values = self._values([rows[number] for number in batch])
             for (index, place), value in zip((p for number in batch for p in places[number]), values, strict=True):
                 scores[index][place] = value
@@ -177,25 +190,25 @@ class ProcessRewardModel(nn.Module):
         return values
 
     def value_model(self, tokenizer: Tokenizer, *, scale: float = 1.0, shift: float = 0.0) -> ValueModel:
-        """Give a critic that starts from a copy of trunk and head.
+        """Return a critic that starts from a copy of trunk and head.
 
         Args:
-            tokenizer: the policy's, on whose tokens the critic works.
-            scale: a in ``a * score + b``: scores are in (-1, 1), while returns of 0 or 1 want a = b = 0.5.
-            shift: b.
+            tokenizer: Tokenizer of the policy, on whose tokens the critic works.
+            scale: Factor a of the value ``a * score + b``. Scores are in (-1, 1): returns of 0 or 1 need a = b = 0.5.
+            shift: Summand b of the value.
 
         Raises:
-            ValueError: the policy has another tokenizer: there is no weight to copy then, distil instead.
+            ValueError: The policy has another tokenizer, so the weights cannot be copied.
         """
         if tokenizer != self.tokenizer:
             raise ValueError(
-                f"the policy's tokens ({tokenizer!r}) are not the model's ({self.tokenizer!r}): its weights cannot "
-                "become those of a critic; distil its scores, or train it with the policy's tokenizer"
+                f"no weights for a critic: got a policy with {tokenizer!r}; expected the model's {self.tokenizer!r}. "
+                "Distill the scores instead, or train a model with the policy's tokenizer"
             )
         return ValueModel(copy.deepcopy(self.trunk), copy.deepcopy(self.head), scale, shift)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write everything that ``load`` needs, and the card, into a folder."""
+        """Write the model and its card into a ``folder``, from which ``load`` reads them."""
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         self.trunk.save_pretrained(path / _TRUNK)
@@ -207,14 +220,17 @@ class ProcessRewardModel(nn.Module):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> ProcessRewardModel:
-        """Read a model that was saved.
+        """Read a model that ``save`` wrote into a ``folder``.
 
         Raises:
-            ValueError: there is none in that folder.
+            ValueError: There is no model in that folder.
         """
         path = Path(folder)
         if not (path / _SETTINGS).is_file():
-            raise ValueError(f"{path} has no {_SETTINGS}: wanted is a folder that ProcessRewardModel.save wrote")
+            raise ValueError(
+                f"no process reward model: got {str(path)!r} without {_SETTINGS}; expected a folder that codegym prm "
+                "train or ProcessRewardModel.save wrote"
+            )
         settings = json.loads((path / _SETTINGS).read_text(encoding="utf-8"))
         card = json.loads((path / _CARD).read_text(encoding="utf-8"))
         trunk = AutoModel.from_pretrained(path / _TRUNK)
@@ -224,6 +240,6 @@ class ProcessRewardModel(nn.Module):
 
 
 def pad(rows: Sequence[Sequence[int]]) -> Tensor:
-    """Align rows at their starts, [B, L], with zeros after their ends."""
+    """Return ``rows`` of token ids as a tensor, [B, L], with zeros after their ends."""
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])

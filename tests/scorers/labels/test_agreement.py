@@ -10,8 +10,7 @@ import pytest
 
 from codegym.judge import Status, Verdict
 from codegym.sampling import Completion, PrefixRequest
-from codegym.scorers.labels.labeler import Labeler, LabelSettings
-from codegym.scorers.labels.labels import agreement
+from codegym.scorers.labels import Labeler, LabelSettings, agreement
 from codegym.tasks.procedural import Pipelines, first_wrong_line, inject_bugs
 from codegym.tasks.procedural.interpreter import compile_program, passes
 
@@ -47,4 +46,4 @@ def test_labels_agree_with_the_oracle(horizon, least):
     result = agreement(found, lambda program: first_wrong_line(tasks[program.task_id], program.completion))
     assert result.share > least
     assert result.late <= 3  # what errs is bad luck with a prefix that could have been completed
-    assert labeler.spent.completions < 150 * 40
+    assert labeler.cost.completions < 150 * 40

@@ -7,7 +7,7 @@ from helpers.prm_worlds import make_labeled
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegym.scorers.labels.labels import LabelClass, SuccessCount, agreement, line_labels, select
+from codegym.scorers.labels import LabelClass, SuccessCount, agreement, line_labels, select
 
 
 def test_lines_up_to_the_last_right_one_are_plus_one_and_the_others_minus_one():
@@ -46,7 +46,7 @@ def test_marginal_labels_are_differences_of_shares_and_pass_over_neutral_lines()
 
 
 def test_soft_labels_of_a_searched_program_are_refused():
-    with pytest.raises(ValueError, match='with the method "monte_carlo"'):
+    with pytest.raises(ValueError, match='need the method "monte_carlo"'):
         line_labels(make_labeled(2, success_counts={2: SuccessCount(1, 5)}), "soft")
 
 
@@ -83,7 +83,7 @@ def test_selections(selection, expected):
 
 
 def test_no_other_selection():
-    with pytest.raises(ValueError, match="no selection 'best'"):
+    with pytest.raises(ValueError, match="unknown selection: got 'best'"):
         select([], "best")
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from helpers.prm_worlds import make_task
 
+from codegym.sampling import batch_by_tokens
 from codegym.scorers import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
-from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel, batches, pad
+from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel, pad
 from codegym.testing import check_line_scorer
 from codegym.tokenizers import ByteTokenizer, TransformersTokenizer, VocabularyTokenizer, load_tokenizer, save_tokenizer
 
@@ -89,7 +90,7 @@ def test_of_a_long_prompt_the_end_is_read():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="max_prompt_tokens must be"):
+    with pytest.raises(ValueError, match="wrong max_prompt_tokens"):
         make_model(max_tokens=8, max_prompt_tokens=8)
     with pytest.raises(ValueError, match="the trunk only knows 257"):
         ProcessRewardModel(make_model().trunk, VocabularyTokenizer([f"{n} " for n in range(300)]))
@@ -121,7 +122,7 @@ def test_so_does_one_that_started_from_a_policy_and_one_that_was_pickled(policy_
 
 
 def test_a_folder_of_something_else_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"has no prm\.json"):
+    with pytest.raises(ValueError, match=r"without prm\.json"):
         ProcessRewardModel.load(tmp_path)
 
 
@@ -149,7 +150,7 @@ def test_a_value_model_starts_from_the_scores_and_shares_nothing():
 
 
 def test_a_critic_for_another_tokenizer_is_refused():
-    with pytest.raises(ValueError, match="distil"):
+    with pytest.raises(ValueError, match="Distill the scores"):
         make_model().value_model(VocabularyTokenizer(["a"]))
 
 
@@ -171,7 +172,7 @@ def test_padding_changes_no_output():
 
 
 def test_batches_hold_rows_of_like_length():
-    assert list(batches([5, 1, 2, 9, 1], 6)) == [[1, 4, 2], [0], [3]]
+    assert list(batch_by_tokens([5, 1, 2, 9, 1], 6)) == [[1, 4, 2], [0], [3]]
 
 
 def test_an_environment_takes_the_folder_of_one(tmp_path):

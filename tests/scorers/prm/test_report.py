@@ -46,7 +46,7 @@ def test_a_constant_is_no_better_than_guessing(score):
     report = make_report([ScoredProgram(str(n), (1, 1, 1, -1), (score,) * 4) for n in range(50)])
     assert report.balanced_accuracy == 0.5 and report.majority_accuracy == 0.75
     assert max(report.accuracy, 1 - report.accuracy) == 0.75
-    with pytest.raises(PRMQualityError, match="no better than guessing"):
+    with pytest.raises(PRMQualityError, match="no better than chance"):
         report.check_quality()
 
 
@@ -73,5 +73,5 @@ def test_marginal_labels_count_as_wrong_where_the_share_drops_by_a_tenth():
 
 
 def test_no_line_no_report():
-    with pytest.raises(ValueError, match="no lines at all"):
+    with pytest.raises(ValueError, match="no lines to compare"):
         make_report([ScoredProgram("a", (), ())])

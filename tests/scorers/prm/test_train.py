@@ -9,12 +9,10 @@ import pytest
 import torch
 from helpers.prm_worlds import toy_programs
 
-from codegym.scorers.labels.files import split_by_task
-from codegym.scorers.labels.labels import LabeledProgram, SuccessCount
-from codegym.scorers.prm.config import TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel
+from codegym.scorers.labels import LabeledProgram, SuccessCount, split_by_task
+from codegym.scorers.prm import ProcessRewardModel, TrainConfig
 from codegym.scorers.prm.report import PRMQualityError
-from codegym.scorers.prm.train import evaluate, loss_of, make_example, make_examples, train
+from codegym.scorers.prm.train import evaluate_prm, make_example, make_examples, mean_loss, train_prm
 
 QUICK = TrainConfig(epochs=4, learning_rate=3e-3, holdout_fraction=0.2)
 
@@ -26,7 +24,7 @@ def make_model(**options) -> ProcessRewardModel:
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_learns_a_toy_rule(loss):
     model = make_model()
-    report = train(model, toy_programs(), replace(QUICK, loss=loss))
+    report = train_prm(model, toy_programs(), replace(QUICK, loss=loss))
     assert report.balanced_accuracy > 0.95 and report.calibration_error < 0.15
     assert model.card["report"] == report.as_dict()
     assert model.card["training"]["learned"]["programs"] + report.programs == 400
@@ -35,13 +33,13 @@ def test_learns_a_toy_rule(loss):
 
 @pytest.mark.parametrize("labels", ["soft", "marginal"])
 def test_learns_soft_and_marginal_labels(labels):
-    report = train(make_model(), toy_programs(), replace(QUICK, target=labels))
+    report = train_prm(make_model(), toy_programs(), replace(QUICK, target=labels))
     assert report.balanced_accuracy > 0.9 and report.target == labels
 
 
 def test_learns_from_revised_programs_and_reports_on_all():
     model = make_model()
-    report = train(model, toy_programs(), replace(QUICK, selection="revised_only", epochs=10))
+    report = train_prm(model, toy_programs(), replace(QUICK, selection="revised_only", epochs=10))
     assert [*model.card["training"]["learned"]["classes"]] == ["revised"]
     assert [*model.card["training"]["held_out"]["classes"]] == ["correct", "revised", "wrong"]
     assert report.balanced_accuracy > 0.9
@@ -60,10 +58,10 @@ def test_where_nothing_can_be_learned_the_gate_is_shut():
     luck = random.Random(1)
     programs = toy_programs(150, rule=lambda _: luck.random() < 0.25)
     with pytest.raises(PRMQualityError):
-        train(make_model(), programs, replace(QUICK, epochs=1))
+        train_prm(make_model(), programs, replace(QUICK, epochs=1))
     model = make_model()
-    with pytest.warns(UserWarning, match="no better than guessing"):
-        report = train(model, programs, replace(QUICK, epochs=1, on_useless="warn"))
+    with pytest.warns(UserWarning, match="no better than chance"):
+        report = train_prm(model, programs, replace(QUICK, epochs=1, on_useless="warn"))
     assert model.card["report"] == report.as_dict()
 
 
@@ -84,17 +82,17 @@ def test_interrupted_and_gone_on_is_the_same_bit_for_bit(tmp_path):
     programs, path = toy_programs(100), tmp_path / "run" / "checkpoint.pt"
     whole, again = make_model(), make_model()
     torch.manual_seed(1)
-    train(whole, programs, QUICK)
+    train_prm(whole, programs, QUICK)
     with pytest.raises(KeyboardInterrupt):
-        train(make_model(), programs, QUICK, checkpoint=path, on_epoch=StopsAfterEpoch(2))
+        train_prm(make_model(), programs, QUICK, checkpoint=path, on_epoch=StopsAfterEpoch(2))
     torch.manual_seed(2)  # global randomness has no say
-    train(again, programs, QUICK, checkpoint=path)
+    train_prm(again, programs, QUICK, checkpoint=path)
     assert torch.equal(weights(whole), weights(again))
     assert whole.card == again.card
     with pytest.raises(ValueError, match="other settings"):
-        train(make_model(), programs, replace(QUICK, seed=1), checkpoint=path)
-    with pytest.raises(ValueError, match="or labels"):
-        train(make_model(), programs[1:], QUICK, checkpoint=path)
+        train_prm(make_model(), programs, replace(QUICK, seed=1), checkpoint=path)
+    with pytest.raises(ValueError, match="a checkpoint of another run"):
+        train_prm(make_model(), programs[1:], QUICK, checkpoint=path)
 
 
 def test_the_held_out_tasks_are_other_tasks_and_always_the_same():
@@ -120,20 +118,20 @@ def test_neutral_lines_have_the_target_zero_or_are_left_out():
 
 def test_losses_by_hand():
     z, targets = torch.tensor([0.0, 0.5]), torch.tensor([1.0, -1.0])
-    assert loss_of(z, targets, "mse").item() == pytest.approx((1 + 1.462117**2) / 2)  # tanh(.5) = .462117
+    assert mean_loss(z, targets, "mse").item() == pytest.approx((1 + 1.462117**2) / 2)  # tanh(.5) = .462117
     # sigmoid(0) = .5 for what is right; sigmoid(1) = .731059 for what is wrong
-    assert loss_of(z, targets, "cross_entropy").item() == pytest.approx((0.693147 + 1.313262) / 2)
+    assert mean_loss(z, targets, "cross_entropy").item() == pytest.approx((0.693147 + 1.313262) / 2)
 
 
 def test_what_cannot_be_is_refused():
     for options in ({"holdout_fraction": 0}, {"epochs": 0}, {"batch_size": 0}):
         with pytest.raises(ValueError):
             replace(QUICK, **options)
-    with pytest.raises(ValueError, match="label programs of more tasks"):
-        train(make_model(), toy_programs(1), QUICK)
+    with pytest.raises(ValueError, match="Label programs of more tasks"):
+        train_prm(make_model(), toy_programs(1), QUICK)
 
 
 def test_evaluation_with_labels_of_another_kind():
     model = make_model()
-    train(model, toy_programs(), QUICK)
-    assert evaluate(model, toy_programs(50), "soft").balanced_accuracy > 0.9
+    train_prm(model, toy_programs(), QUICK)
+    assert evaluate_prm(model, toy_programs(50), "soft").balanced_accuracy > 0.9

@@ -9,10 +9,9 @@ from dataclasses import replace
 import pytest
 from helpers.prm_worlds import make_labeled
 
-from codegym.scorers.labels.labels import JudgedCompletion, LabeledProgram
-from codegym.scorers.prm.config import TrainConfig
-from codegym.scorers.prm.model import ProcessRewardModel
-from codegym.scorers.prm.train import evaluate, make_examples, train
+from codegym.scorers.labels import JudgedCompletion, LabeledProgram
+from codegym.scorers.prm import ProcessRewardModel, TrainConfig
+from codegym.scorers.prm.train import evaluate_prm, make_examples, train_prm
 from codegym.scorers.prm.value_labels import encode_completions, score_completions
 
 CONFIG = TrainConfig(target="values", loss="cross_entropy", epochs=4, learning_rate=3e-3, holdout_fraction=0.2)
@@ -67,13 +66,13 @@ def worlds(count: int = 500) -> list[LabeledProgram]:
 
 def test_a_model_learns_how_often_a_state_ends_well():
     model = make_model()
-    report = train(model, worlds(), CONFIG)
+    report = train_prm(model, worlds(), CONFIG)
     assert report.target == "values" and report.calibration_error < 0.05
     values = [(score + 1) / 2 for score in model.score_lines([("777\n", ["a\n", "a\n", "a\n"], [0, 1, 2])])[0]]
     assert values == pytest.approx([0.25, 0.5, 1.0], abs=0.1)
     [lost] = model.score_lines([("777\n", ["a\n", "x\n"], [1])])[0]
     assert (lost + 1) / 2 < 0.1
-    assert evaluate(model, worlds(20), "values").programs == 20 * 5
+    assert evaluate_prm(model, worlds(20), "values").programs == 20 * 5
 
 
 def test_all_programs_are_learned_from_those_of_hard_tasks_too():
@@ -82,5 +81,5 @@ def test_all_programs_are_learned_from_those_of_hard_tasks_too():
     model = make_model()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fifty programs are too few to learn from
-        train(model, worlds(50), replace(CONFIG, epochs=1, on_useless="warn"))
+        train_prm(model, worlds(50), replace(CONFIG, epochs=1, on_useless="warn"))
     assert model.card["training"]["learned"]["programs"] + model.card["training"]["held_out"]["programs"] == 50
