@@ -83,5 +83,5 @@ def test_a_model_that_learned_nothing_is_saved_and_told(tmp_path):
 def test_what_cannot_be_is_told(policy_folder, tmp_path):
     with pytest.raises(ValueError, match="--num-tasks is missing"):
         run("label", policy_folder, "--tasks", "arithmetic", "--out", tmp_path / "labels.jsonl")
-    with pytest.raises(ValueError, match="--out must end in .jsonl"):
+    with pytest.raises(ValueError, match="expected a name that ends in .jsonl"):
         run("label", policy_folder, "--tasks", "arithmetic", "--out", tmp_path / "labels")

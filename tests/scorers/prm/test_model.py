@@ -92,7 +92,7 @@ def test_of_a_long_prompt_the_end_is_read():
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="wrong max_prompt_tokens"):
         make_model(max_tokens=8, max_prompt_tokens=8)
-    with pytest.raises(ValueError, match="the trunk only knows 257"):
+    with pytest.raises(ValueError, match="expected at most the trunk's 257"):
         ProcessRewardModel(make_model().trunk, VocabularyTokenizer([f"{n} " for n in range(300)]))
 
 
