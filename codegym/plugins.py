@@ -20,7 +20,7 @@ class Plugins(Mapping[str, T], Generic[T]):
     """Read-only mapping from the name of a plug-in to the plug-in.
 
     Args:
-        kind: What the plug-ins are, in the singular, for error messages: "reward term".
+        kind: Name of one plug-in, for error messages: "reward term".
         group: Entry-point group for plug-ins of other distributions: "codegym.rewards".
         table: Names and plug-ins of this package. A string ``"package.module:object"`` is imported on first use, so
             that a table does not import what its plug-ins need.

@@ -13,7 +13,7 @@ from benchmarks.lab.experiment import Experiment
 from benchmarks.lab.plots import draw_curves
 from benchmarks.lab.results import PassRate, Results
 from benchmarks.lab.stats import TARGET_PASS_RATE, format_count, interval_of_median, median
-from codegym.evaluation.metrics import bootstrap_interval
+from codegym.evaluation import bootstrap_interval
 
 COLUMNS = ("tasks", "start", "arm", "seeds", "sampled", "greedy", f"programs to {TARGET_PASS_RATE:.0%}", "with labels")
 

@@ -1,4 +1,4 @@
-"""``codegym evaluate``: how many tasks does a policy solve?"""
+"""``codegym evaluate``: pass@k of a policy."""
 
 from __future__ import annotations
 

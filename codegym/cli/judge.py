@@ -117,7 +117,7 @@ def print_scores(found: Evaluation, num_tasks: int, path: Path | None) -> None:
     """Print the scores of some samples.
 
     Args:
-        found: The scores.
+        found: The scores and statuses of the samples.
         num_tasks: Number of all tasks, those without samples included.
         path: File of the verdicts, None if they are not kept.
     """
@@ -133,7 +133,7 @@ def exit_status(found: Evaluation) -> int:
     """Return 2 if the machine failed for a sample, else 0.
 
     Args:
-        found: The scores of all samples.
+        found: The scores and statuses of all samples.
     """
     return 2 if found.statuses.get(INFRASTRUCTURE_FAILURE) else 0
 

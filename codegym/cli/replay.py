@@ -1,4 +1,4 @@
-"""``codegym replay``: recorded episodes, played again."""
+"""``codegym replay``: play recorded episodes again."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ def replay(
     show: bool = False,
     html: Path | None = None,
 ) -> int:
-    """Play recorded episodes again and say whether everything is bit-identical: observations, rewards, verdicts.
+    """Play recorded episodes again, and compare observations, rewards and verdicts bit by bit.
 
-    FILE is what codegym.envs.replay.RecordActions wrote, an episode a line:
+    FILE was written by codegym.envs.replay.RecordActions, one episode a line:
         env = RecordActions(gym.make("codegym/Token-v0"), "episodes.jsonl")
 
     Try:
         codegym replay episodes.jsonl
         codegym replay episodes.jsonl --sandbox process --html pages
 
+    The exit status is 1 if an episode differs.
+
     Args:
-        file: a .jsonl file.
+        file: File of recorded episodes, .jsonl.
         sandbox: Sandbox to judge in instead of the recorded one, named as in gym.make.
-        path: file of the data set, where it lies elsewhere than when the episodes were recorded.
-        show: print every episode, each line coloured by its reward.
-        html: folder for a page of each episode.
+        path: File of the data set, if it has moved since the episodes were recorded.
+        show: Print every episode, each line colored by its reward.
+        html: Folder for an HTML page of each episode.
     """
     changes = {key: value for key, value in (("sandbox", sandbox), ("path", path and str(path))) if value is not None}
     table = Table("line", "task", "reward", "status", "replay")
     differing = 0
     for episode in play(file, **changes):
         differing += bool(episode.differences)
-        said = "; ".join(episode.differences) or "identical"
-        table.add_row(str(episode.line), episode.task_id, f"{episode.reward:g}", episode.status, _short(said))
+        outcome = "; ".join(episode.differences) or "identical"
+        table.add_row(str(episode.line), episode.task_id, f"{episode.reward:g}", episode.status, _short(outcome))
         if show:
             print(ansi(episode.env.batch.view(0)))
         if html is not None:

@@ -31,19 +31,19 @@ _TRIVIAL = Request("print(int(input()) + 1)", ScriptJob(("1",)))
 
 
 def build(packages: tuple[str, ...] = (), base: str | None = None, strategy: Strategy = "auto") -> int:
-    """Build the image of the Docker sandbox; it works without a registry and without a network as well.
+    """Build the image of the Docker sandbox. This also works without a registry and without a network.
 
     Try:
         codegym sandbox build
         codegym sandbox build --packages numpy sortedcontainers
         codegym sandbox build --strategy host           the interpreter of this host, copied
 
-    Programs are given the packages by: codegym judge ... --packages numpy sortedcontainers
+    Programs use the packages with: codegym judge ... --packages numpy sortedcontainers
 
     Args:
-        packages: what programs may import beyond the standard library, as pip reads it.
-        base: image with a Python to start from, in place of the official one.
-        strategy: where the Python comes from; "auto" takes the first way that works.
+        packages: Packages that programs may import beyond the standard library, as requirements of pip.
+        base: Image with a Python to start from, instead of the official one.
+        strategy: Source of the Python interpreter. The default "auto" takes the first one that works.
     """
     with _engine() as client:
         tag = image.build_image(
@@ -58,10 +58,10 @@ def build(packages: tuple[str, ...] = (), base: str | None = None, strategy: Str
 
 
 def clean(everything: bool = False) -> int:
-    """Remove what earlier runs left behind: containers and control groups whose process is gone, nameless images.
+    """Remove leftovers of earlier runs: containers and control groups of ended processes, and images without a name.
 
     Args:
-        everything: also containers of processes that still run, and all images that were made here.
+        everything: Also remove containers of processes that still run, and all images that were made here.
     """
     output.print(f"{_remove_control_groups()} control groups removed")
     with _engine() as client:
@@ -72,16 +72,19 @@ def clean(everything: bool = False) -> int:
 
 
 def bench(programs: int = 400, workers: int | None = None) -> int:
-    """Time a trivial program on every back end that works here; some seconds.
+    """Time a trivial program on every back end that works here, in some seconds.
 
-    Throughput is of all workers together with requests queued; latency is of one request at a time.
+    Throughput is that of all workers together, with requests queued; latency is that of one request at a time.
 
     Args:
-        programs: how many to run for the throughput, and a quarter of them for the latency.
-        workers: programs at the same time; by default one for each core.
+        programs: Number of programs for the throughput. A quarter of them is run again for the latency.
+        workers: Number of programs that run at the same time. By default one for each core.
+
+    Raises:
+        ValueError: The number of programs is too small.
     """
     if programs < 20:
-        raise ValueError(f"--programs must be at least 20, got {programs}")
+        raise ValueError(f"too few programs: got --programs {programs}; expected at least 20")
     table = Table("sandbox", title="A trivial program")
     for name in ("workers", "programs/s", "p50 ms", "p95 ms", "start s"):
         table.add_column(name, justify="right")
@@ -124,7 +127,7 @@ def _engine() -> Iterator[DockerClient]:
 
 
 def _remove_control_groups() -> int:
-    """Control groups of box processes whose owner was killed; one that is in use cannot be removed."""
+    """Remove control groups of box processes whose owner was killed, and return their number."""
     num_removed = 0
     for pattern in ("codegym-*", "memory/codegym-*", "pids/codegym-*"):
         for directory in cgroup.ROOT.glob(pattern):

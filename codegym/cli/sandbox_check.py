@@ -1,4 +1,4 @@
-"""``codegym sandbox check``: what isolation this host really gives, line by line."""
+"""``codegym sandbox check``: the isolation that this host really gives, line by line."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _LEVELS = {
 
 
 def check(sandbox: Annotated[str, tyro.conf.arg(metavar="NAME", help=SANDBOX_HELP)] = "auto") -> int:
-    """Say what isolation this host gives, then measure it from inside with small programs.
+    """Show the isolation that this host gives, and measure it from inside with small programs.
 
-    Each line is "ok", "weak" (works, but see what it says) or "absent". Exit status 1 where no sandbox can be made,
-    or where the one that was measured lacks something.
+    Each line is "ok", "weak" (it works, with the limitation that the line describes) or "absent". The exit status is 1
+    if no sandbox can be opened, or if the one that was measured lacks something.
 
     Args:
-        sandbox: the back end that is measured.
+        sandbox: Back end to measure.
     """
     _print("Host", _host())
     _print("Docker engine", _engine())
@@ -118,7 +118,7 @@ def _engine_details(info: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _levels() -> Iterator[Finding]:
-    """Every level is tried by starting a box; only one has to work."""
+    """Try each level by starting a box; only one of them has to work."""
     for level in LEVELS:
         reason = unavailable_reason(level)
         works: State = "weak" if level == "plain" else "ok"

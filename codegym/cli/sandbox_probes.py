@@ -1,4 +1,4 @@
-"""Small programs that measure a sandbox from inside, through nothing but its public protocol."""
+"""Small programs that measure a sandbox from inside, through its public protocol only."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ PROBE_LIMITS = Limits(cpu_seconds=5, wall_seconds=10, memory_mb=256, processes=1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of what was found."""
+    """One line of the measurements."""
 
     name: str
+    """Name of the line: "memory limit"."""
     state: State
+    """Whether the isolation is there."""
     found: str
+    """Result of the measurement."""
     meaning: str
+    """Consequence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A program that prints JSON, and how to read it.
+    """A program that prints JSON, and a function that interprets it.
 
     Args:
-        name: of the line.
-        source: the program.
-        read: from what it printed (None where a limit ended it) and its run to state, finding and meaning.
+        name: Name of the line.
+        source: Source of the program.
+        read: Makes state, result and meaning of the printed value (None if a limit ended the program) and the run.
     """
 
     name: str
@@ -41,7 +45,12 @@ class Probe:
 
 
 def probe(sandbox: Sandbox, wanted: Probe) -> Finding:
-    """Run one probe."""
+    """Run a probe and return its line.
+
+    Args:
+        sandbox: Open sandbox to measure.
+        wanted: Probe to run.
+    """
     request = Request("import json, os\n" + dedent(wanted.source), ScriptJob(("",)), replace(PROBE_LIMITS))
     run = sandbox.submit(request).result().runs[0]
     if run.error is not None and run.ended is ExitReason.EXITED and run.error.type != "MemoryError":

@@ -15,7 +15,11 @@ from codegym.tasks.source import ListSource
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """Number and kind of the samples."""
+    """Number and kind of the samples.
+
+    Raises:
+        ValueError: A number is out of range, or greedy sampling is asked for several samples of a task.
+    """
 
     num_samples: int = 1
     """Number of programs for each task."""

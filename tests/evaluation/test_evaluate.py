@@ -15,8 +15,10 @@ from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from codegym import CallCheck, FakeSandbox, SandboxError, Task
 from codegym.adapters.completions import fenced_code
 from codegym.cli import main, options
-from codegym.evaluation.evaluate import evaluate, sample_batches
+from codegym.evaluation import SamplerPolicy, evaluate
+from codegym.evaluation.evaluate import sample_batches
 from codegym.evaluation.metrics import Score
+from codegym.sampling import Completion
 from codegym.sandbox.process import ProcessSandbox
 from codegym.tasks.datasets import save_tasks
 from codegym.tasks.procedural import Pipelines
@@ -48,6 +50,18 @@ def test_a_policy_that_solves_two_of_three_tasks() -> None:
         ("# twice x\n", 0, "wrong_answer"),
         ("# one more\n", 0, "passed"),
     ]
+
+
+def test_sampler_of_the_library_is_a_policy() -> None:
+    seeds = []
+
+    def sampler(requests):
+        seeds.extend(request.seed for request in requests)
+        return [[Completion(GOOD[request.task.prompt], 1)] for request in requests]
+
+    with ProcessSandbox() as sandbox:
+        found = evaluate(SamplerPolicy(sampler, seed=3), TASKS, num_samples=2, sandbox=sandbox)
+    assert found.scores[0].value == 1 and len(set(seeds)) == 6
 
 
 def test_every_k_has_its_score_and_batches_are_asked_for_in_order() -> None:
@@ -95,11 +109,16 @@ def test_a_failure_of_the_machine_counts_in_no_score() -> None:
     ("policy", "options", "error", "said"),
     [
         (lambda prompts: [], {}, ValueError, "0 completions of 3 prompts"),
-        (lambda prompts: [None] * 3, {}, TypeError, "must give strings, got None for task '# x"),
-        (None, {"num_samples": 0}, ValueError, "num_samples must be at least 1"),
-        (None, {"num_samples": 5, "ks": [1, 10]}, ValueError, r"from 1 to num_samples=5, got \[1, 10\]"),
-        (None, {"batch_size": 0}, ValueError, "batch_size must be at least 1"),
-        (None, {"tasks": Pipelines()}, ValueError, "no end"),
+        (lambda prompts: [None] * 3, {}, TypeError, "got None; expected a string"),
+        (None, {"num_samples": 0}, ValueError, "got num_samples=0; expected at least 1"),
+        (
+            None,
+            {"num_samples": 5, "ks": [1, 10]},
+            ValueError,
+            r"got \[1, 10\]; expected values from 1 to num_samples=5",
+        ),
+        (None, {"batch_size": 0}, ValueError, "got batch_size=0; expected at least 1"),
+        (None, {"tasks": Pipelines()}, ValueError, "endless tasks: got Pipelines"),
     ],
 )
 def test_what_cannot_be_is_told(policy, options, error, said) -> None:
@@ -277,15 +296,18 @@ def test_an_adapter_writes_other_programs_than_its_base(policy_folder, data) -> 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--tasks", "pascal"], "no tasks 'pascal'; there are"),
+        (["--tasks", "pascal"], "unknown tasks: got 'pascal'; expected one of"),
         (["--tasks", "pipelines"], "Add --num-tasks 100"),
         (["--tasks", "pipelines", "--num-tasks", "2", "--path", "x"], "--path without a data set"),
-        (["--tasks", "pipelines", "--num-tasks", "2", "--split", "dev"], 'split must be "train" or "test"'),
+        (
+            ["--tasks", "pipelines", "--num-tasks", "2", "--split", "dev"],
+            'split: got \'dev\'; expected "train" or "test"',
+        ),
         (
             ["--tasks", "mbpp", "--path", "x.jsonl", "--horizon", "3"],
             "--horizon of a data set: got --tasks mbpp; expected one of arithmetic",
         ),
-        (["--tasks", "pipelines", "--num-tasks", "2", "--num-samples", "2", "--ks", "10"], "draw more samples"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--num-samples", "2", "--ks", "10"], "Draw more samples"),
         (
             ["--tasks", "pipelines", "--num-tasks", "2", "--num-samples", "2", "--greedy"],
             "samples the same program every time",

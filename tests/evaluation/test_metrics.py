@@ -31,7 +31,7 @@ def test_large_counts_keep_their_digits() -> None:
 
 @pytest.mark.parametrize("counts", [(9, 3, 10), (10, 11, 1), (10, -1, 1), (10, 3, 0), (0, 0, 1)])
 def test_impossible_counts_are_refused(counts: tuple[int, int, int]) -> None:
-    with pytest.raises(ValueError, match="must be between"):
+    with pytest.raises(ValueError, match=r"got \S+; expected"):
         pass_at_k(*counts)
 
 
@@ -40,9 +40,9 @@ def test_mean_weighs_tasks_and_not_samples() -> None:
 
 
 def test_mean_does_not_leave_out_tasks_with_too_few_samples() -> None:
-    with pytest.raises(ValueError, match="draw more samples"):
+    with pytest.raises(ValueError, match="Draw more samples"):
         mean_pass_at_k([(10, 1), (9, 9)], 10)
-    with pytest.raises(ValueError, match="no tasks"):
+    with pytest.raises(ValueError, match="of no tasks"):
         mean_pass_at_k([], 1)
 
 
