@@ -6,15 +6,16 @@ there is skipped with its name.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.back_ends import BACK_ENDS
 
 from codegym import Judge, StdinCheck, Task
-from codegym.sandbox.backends import open_sandbox
-from codegym.sandbox.pool import Pool
+from codegym.sandbox import Sandbox, open_sandbox
 from codegym.tasks.datasets import load_tasks
 
 SETS = {
@@ -25,18 +26,23 @@ SETS = {
 }
 
 
-@pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Pool]:
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with open_sandbox(request.param, num_workers=2) as pool:
         yield pool
 
 
 @pytest.fixture(params=SETS)
-def tasks(request: pytest.FixtureRequest) -> list[Task]:
+def tasks(request: pytest.FixtureRequest) -> tuple[Task, ...]:
     name, file, num_tasks = SETS[request.param]
-    tasks = [*load_tasks(name, find(request, file))]
+    tasks = load_once(name, find(request, file))
     assert len(tasks) == num_tasks
     return tasks
+
+
+@functools.cache
+def load_once(name: str, path: Path) -> tuple[Task, ...]:
+    return (*load_tasks(name, path),)
 
 
 def find(request: pytest.FixtureRequest, file: str) -> Path:
@@ -59,16 +65,16 @@ def spoiled(task: Task) -> str:
     return task.solution + "".join(f"\n\ndef {name}(*arguments, **named):\n    return 'wrong'\n" for name in names)
 
 
-def test_gold_passes(tasks: list[Task], sandbox: Pool) -> None:
+def test_gold_passes(tasks: tuple[Task, ...], sandbox: Sandbox) -> None:
     verdicts = Judge(sandbox).judge_all((task, task.solution or "") for task in tasks)
     assert [task.task_id for task, verdict in zip(tasks, verdicts, strict=True) if not verdict.passed] == []
 
 
-def test_nothing_fails(tasks: list[Task], sandbox: Pool) -> None:
+def test_nothing_fails(tasks: tuple[Task, ...], sandbox: Sandbox) -> None:
     verdicts = Judge(sandbox).judge_all((task, "") for task in tasks)
     assert [task.task_id for task, verdict in zip(tasks, verdicts, strict=True) if verdict.passed] == []
 
 
-def test_spoiled_gold_fails(tasks: list[Task], sandbox: Pool) -> None:
+def test_spoiled_gold_fails(tasks: tuple[Task, ...], sandbox: Sandbox) -> None:
     verdicts = Judge(sandbox).judge_all((task, spoiled(task)) for task in tasks)
     assert [task.task_id for task, verdict in zip(tasks, verdicts, strict=True) if verdict.passed] == []
