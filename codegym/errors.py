@@ -1,14 +1,13 @@
-"""What can go wrong, as exceptions.
+"""Exceptions that codegym raises on purpose.
 
     CodegymError
     ├── DatasetError        a row of a data set cannot be read (names file, line and field)
     ├── TaskError           a task contradicts itself
-    ├── InvalidAction       an action is not one of the action space: nothing has changed, step again with a right one
-    ├── LineScorerError     a line scorer did not give one finite number for each line
-    ├── ResumeError         results on disk belong to other settings, or another process is writing them
-    ├── ReplayError         an episode cannot be recorded, or a file is not one of recorded episodes
+    ├── InvalidAction       an action outside of the action space: nothing has changed, step again with a valid one
+    ├── LineScorerError     a line scorer did not return one finite number for each line
+    ├── ReplayError         an episode cannot be recorded, or a file does not hold recorded episodes
     └── SandboxError        the machine failed, not the program: never a verdict, never a zero reward
-        └── SandboxUnavailable   this kind of sandbox cannot work here at all; the message says what is missing
+        └── SandboxUnavailable   this kind of sandbox cannot work on this host; the message names what is missing
 
 A bad *program* is never an exception: it is a ``Verdict``.
 """
@@ -25,11 +24,11 @@ class DatasetError(CodegymError, ValueError):
 
 
 class TaskError(CodegymError, ValueError):
-    """A task that contradicts itself, for example one without checks."""
+    """A task that contradicts itself or has a wrong field, for example one without checks."""
 
 
 class InvalidAction(CodegymError, ValueError):
-    """An action that is not in the action space; the episode stands where it stood."""
+    """An action that is not in the action space. The episode has not changed."""
 
 
 class LineScorerError(CodegymError, RuntimeError):
@@ -45,7 +44,7 @@ class ReplayError(CodegymError, ValueError):
 
 
 class SandboxError(CodegymError, RuntimeError):
-    """The sandbox could not run a program although it was tried again: says nothing about the program."""
+    """The sandbox could not run a program although it tried again. The program may be right or wrong."""
 
 
 class SandboxUnavailable(SandboxError):

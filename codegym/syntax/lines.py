@@ -1,7 +1,7 @@
-r"""Kinds of lines: which physical lines of a program earn or lose, and which are neutral.
+r"""Kinds of lines: which physical lines of a program are scored, and which are neutral.
 
-A line is decided from the program up to its end, and what came before is held in a ``LexerState`` of bounded size, so
-that a line costs what it is long, whatever stands above it:
+The kind of a line is decided from the program up to its end. What came before is kept in a ``LexerState`` of bounded
+size, so the cost of a line depends on its length only:
 
     >>> kind, state = line_kind("total = sum(\n", INITIAL_STATE)
     >>> kind.value, state.open
@@ -10,7 +10,7 @@ that a line costs what it is long, whatever stands above it:
     (<LineKind.CODE: 'code'>, LexerState(open=(), content=''))
 
 Strings are those of Python 3.12, in which the braces of an f-string may hold quotes of any kind; what is valid in
-Python 3.11 is read the same way. The kinds say nothing about whether a program is valid.
+Python 3.11 is read the same way. Kinds are defined for invalid programs too.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from typing import NamedTuple
 
 
 class LineKind(StrEnum):
-    """What a physical line is, decided from the program up to its end."""
+    """Kind of a physical line, decided from the program up to its end."""
 
     CODE = "code"
-    """Completes a statement, or cannot be read: the only kind that is not neutral."""
+    """A line that completes a statement, or that cannot be read: the only kind that is scored."""
     BLANK = "blank"
     COMMENT = "comment"
     DOCSTRING = "docstring"
-    """Completes a statement that is nothing but strings in which nothing is evaluated."""
+    """A line that completes a statement of string literals only, in which nothing is evaluated."""
     CONTINUATION = "continuation"
-    """The statement goes on in the next line: open bracket, open string or backslash."""
+    """A line whose statement continues in the next line: open bracket, open string or backslash."""
 
 
 class LexerState(NamedTuple):
-    """What a line must know of the lines before it."""
+    """State of the lexer between two lines."""
 
     open: tuple[str, ...] = ()
-    """What is open, innermost last: ``(`` for any bracket; the quotes of a string, with ``f`` before those of an
-    f-string; the quotes of an f-string after ``{`` for one of its fields and after ``:`` for a format in a field."""
+    """Everything that is open, innermost last: ``(`` for any bracket; the quotes of a string, after ``f`` for
+    an f-string; the quotes of an f-string after ``{`` for one of its fields and after ``:`` for a format in a field."""
     content: str = ""
-    """What the unfinished statement has been so far: nothing, ``strings`` or ``code``."""
+    """Content of the unfinished statement so far: "", "strings" or "code"."""
 
 
 INITIAL_STATE = LexerState()
 
 MAX_DEPTH = 256
-"""Python refuses programs with more than 200 open brackets, so what is deeper is not told apart."""
+"""Most open brackets that are counted: Python refuses programs with more than 200."""
 
 
 def split_lines(text: str) -> list[str]:
-    r"""Cut a program after every ``"\n"``, the only place where a line of a program ends here.
+    r"""Return the lines of ``text``, cut after every ``"\n"`` and nowhere else.
 
     >>> split_lines("a\r\n\nb\x0c")
     ['a\r\n', '\n', 'b\x0c']
@@ -60,7 +60,7 @@ def split_lines(text: str) -> list[str]:
 
 
 def line_kinds(text: str) -> tuple[LineKind, ...]:
-    r"""Give the kind of every line of a program.
+    r"""Return the kind of every line of the program ``text``.
 
     >>> [kind.value for kind in line_kinds("def f():\n    '''Doc.'''\n\n    return 1  # one")]
     ['code', 'docstring', 'blank', 'code']
@@ -73,14 +73,14 @@ def line_kinds(text: str) -> tuple[LineKind, ...]:
 
 
 def line_kind(line: str, state: LexerState = INITIAL_STATE) -> tuple[LineKind, LexerState]:
-    r"""Give the kind of a line and the state after it.
+    r"""Return the kind of a line and the state after it.
 
-    A carriage return alone, which ends a line for Python but not here, makes a line of several parts: it is ``CODE``
-    where one of them is, and else what its last part is.
+    A carriage return alone, which ends a line for Python but not here, makes a line of several parts: it is ``CODE`` if
+    one of them is, and otherwise the kind of its last part.
 
     Args:
-        line: with its ``"\n"``, which only the last line of a program may lack.
-        state: after the line before; ``INITIAL_STATE`` for the first one.
+        line: The line with its ``"\n"``, which only the last line of a program may lack.
+        state: State after the line before; ``INITIAL_STATE`` for the first one.
     """
     return _remembered(line, state) if len(line) <= 200 else _line_kind(line, state)
 
@@ -108,7 +108,7 @@ _SPACE = " \t\f"
 
 
 def _statement() -> re.Pattern[str]:
-    """What nearly all lines look like: a word, then words and strings in brackets that are closed in the same line."""
+    """Return a pattern for nearly all lines: words and strings, in brackets that are closed in the same line."""
     strings = "|".join(rf"(?<![fFtT])(?<![fFtT][rR]){q}(?:[^{q}\\\n]++|\\.)*+{q}(?!{q})" for q in "'\"")
     inner = rf"""(?:[^'"()\[\]{{}}\\#\n]++|{strings})*+"""
     for _ in range(5):
@@ -123,7 +123,7 @@ _FIELD = re.compile(rf"{_SPECIAL}|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<end>#
 
 
 def _bodies() -> dict[str, re.Pattern[str]]:
-    """For everything in ``LexerState.open`` that is text and not code: what goes on with it, as far as it goes."""
+    """Return, for every kind of text in ``LexerState.open``, a pattern that matches as much of it as possible."""
     found = {}
     for quotes in ("'", '"', "'''", '"""'):
         stop = quotes[0] + ("\n" if len(quotes) == 1 else "")
@@ -139,11 +139,11 @@ _BODIES = _bodies()
 
 
 class LineLexer:
-    """One pass over a line that has no carriage return.
+    """One pass over a line without carriage returns.
 
     Args:
-        line: with its newline, where it has one.
-        state: after the line before.
+        line: The line, with its newline if it has one.
+        state: State after the line before.
     """
 
     def __init__(self, line: str, state: LexerState) -> None:
@@ -154,7 +154,7 @@ class LineLexer:
         self.comment = self.joined = self.broken = False
 
     def result(self) -> tuple[LineKind, LexerState]:
-        """Go through the line and say what it is."""
+        """Read the whole line; return its kind and the state after it."""
         while self.position < len(self.line):
             if self.open and self.open[-1] in _BODIES:
                 self.read_text(self.open[-1])
@@ -169,12 +169,12 @@ class LineLexer:
         return (LineKind.COMMENT if self.comment else LineKind.BLANK), INITIAL_STATE
 
     def is_cut(self) -> bool:
-        """Whether the program ends inside a string that cannot go on in another line."""
+        """Whether the program ends inside a string that cannot continue in another line."""
         text = self.open[-1] if self.open else ""
         return text in _BODIES and len(text.lstrip("f:")) == 1 and not self.line.endswith("\n")
 
     def read_code(self) -> None:
-        """Go to the next place that matters, and past it."""
+        """Read up to the next string, bracket, comment or newline, and past it."""
         in_field = bool(self.open) and self.open[-1][0] == "{"
         match = (_FIELD if in_field else _CODE).search(self.line, self.position)
         end = match.start() if match else len(self.line)
@@ -198,12 +198,12 @@ class LineLexer:
             self.push(":" + self.open[-1][1:])
 
     def push(self, what: str) -> None:
-        """Open something, as told by ``LexerState.open``."""
+        """Open a bracket, string, field or format; ``what`` is written as in ``LexerState.open``."""
         if len(self.open) < MAX_DEPTH:
             self.open.append(what)
 
     def close(self, bracket: str) -> None:
-        """Close the innermost bracket or field, where there is one."""
+        """Close the innermost open ``bracket`` or field, if there is one."""
         if self.open and (self.open[-1] == "(" or bracket == "}"):
             self.open.pop()
         else:
@@ -211,13 +211,13 @@ class LineLexer:
         self.content = self.content or "code"
 
     def end(self, what: str) -> None:
-        """Leave the rest of the line: there is a comment, or only the newline."""
+        """Skip the rest of the line, which ``what`` ends: a comment, a newline, or a backslash before the newline."""
         self.comment = what == "#"
         self.joined = what == "\\\n"
         self.position = len(self.line)
 
     def read_text(self, what: str) -> None:
-        """Go through a string, or the text of an f-string, to its end or to its next field."""
+        """Read a string, or the text of an f-string, to its end or next field; ``what`` is its entry in ``open``."""
         body = _BODIES[what].match(self.line, self.position)
         assert body is not None  # the patterns match nothing, too
         self.position = body.end()

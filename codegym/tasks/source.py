@@ -73,7 +73,11 @@ class ListSource:
         return self.tasks[int(rng.integers(len(self.tasks)))]
 
     def by_id(self, task_id: object) -> Task:
-        """Return the task with that id."""
+        """Return the task with that id.
+
+        Raises:
+            KeyError: There is no such task.
+        """
         if isinstance(self.tasks, TaskSet):
             return self.tasks.by_id(task_id)
         if str(task_id) not in self._indices:
@@ -95,7 +99,7 @@ def _index(tasks: Sequence[Task]) -> dict[str, int]:
 
 
 TasksLike = str | Task | Sequence[Task] | TaskSource | DatasetSpec | Callable[..., object]
-"""What ``tasks=`` takes everywhere; see ``make_task_source``."""
+"""Everything that ``tasks=`` accepts; see ``make_task_source``."""
 
 
 def make_task_source(tasks: TasksLike, path: str | os.PathLike[str] | None = None) -> TaskSource:

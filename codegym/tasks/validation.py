@@ -1,4 +1,4 @@
-"""What is wrong with a task: each function returns a sentence that says so, or None.
+"""Checks of tasks: each function returns a sentence about what is wrong, or None.
 
 A wrong task is worse than none: if its checks compare nothing, every program passes, and if they cannot run, none does.
 """
@@ -110,7 +110,7 @@ def bad_entry_point(entry_point: str) -> str | None:
 
 
 def bad_names(examiner: str, sources: Sequence[str], exports: Iterable[str]) -> str | None:
-    """Return what is wrong with the names that assert checks use: none is the program's, or one is nobody's.
+    """Return what is wrong with the names in assert checks: none comes from the program, or one is not defined.
 
     Args:
         examiner: Source that runs before the checks.

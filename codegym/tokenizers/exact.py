@@ -8,7 +8,7 @@ from codegym.tokenizers.base import Tokenizer, utf8
 
 
 def encode_exactly(tokenizer: Tokenizer, text: str) -> list[int]:
-    r"""Give ids that spell a text, in as few tokens as possible where ``encode`` gives up.
+    """Return ids that spell a text, in as few tokens as possible if ``encode`` fails.
 
     A policy can write what the greedy ``encode`` of a small vocabulary does not find again:
 
@@ -17,8 +17,12 @@ def encode_exactly(tokenizer: Tokenizer, text: str) -> list[int]:
     >>> encode_exactly(tokenizer, "abc")
     [0, 2]
 
+    Args:
+        tokenizer: Tokenizer of the policy that wrote the text.
+        text: Text to spell, such as one line.
+
     Raises:
-        ValueError: no tokens spell it.
+        ValueError: No sequence of tokens spells the text.
     """
     try:
         return tokenizer.encode(text)

@@ -1,4 +1,4 @@
-"""Tokenizers of ``transformers``, as programs need them: exact."""
+"""Fast tokenizers of ``transformers``, made exact: every text is kept as it is."""
 
 from __future__ import annotations
 
@@ -73,12 +73,16 @@ class TransformersTokenizer:
         return len(self.token_bytes)
 
     def encode(self, text: str) -> list[int]:
-        """Give the ids of a text; ``ValueError`` for a lone surrogate."""
+        """Return the ids of a text.
+
+        Raises:
+            ValueError: The text holds a lone surrogate.
+        """
         utf8(text)
         return self._encode(text)
 
     def _encode(self, text: str) -> list[int]:
-        """Encode a text in parts where the whole would change it: a literal ``▁`` would become a space."""
+        """Encode a text in parts if the whole would change: a literal ``▁`` would become a space."""
         ids = self._tokenize(text)
         if self._spell(ids) == (written := text.encode()):
             return ids

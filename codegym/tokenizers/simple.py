@@ -20,7 +20,11 @@ class ByteTokenizer:
     eos_token_id = 256
 
     def encode(self, text: str) -> list[int]:
-        """Give the UTF-8 bytes of a text; ``ValueError`` for a lone surrogate."""
+        """Return the UTF-8 bytes of a text.
+
+        Raises:
+            ValueError: The text holds a lone surrogate.
+        """
         return list(utf8(text))
 
     def __eq__(self, other: object) -> bool:
@@ -34,20 +38,20 @@ class ByteTokenizer:
 
 
 class VocabularyTokenizer:
-    r"""An explicit list of tokens, then the end of the program: a tiny action space for a tiny task.
+    r"""A tokenizer with an explicit list of tokens: a tiny action space for a tiny task.
 
     >>> tokenizer = VocabularyTokenizer(["def f(x):\n", "    return", " x", " + x"])
     >>> tokenizer.encode("def f(x):\n    return x + x"), tokenizer.eos_token_id
     ([0, 1, 2, 3], 4)
 
-    ``encode`` takes the longest token that fits and never goes back on it: with the tokens ``a``, ``ab`` and ``bc``
-    the text ``abc`` is refused although ``a`` and ``bc`` spell it.
+    ``encode`` takes the longest token that fits and never reconsiders it: with the tokens ``a``, ``ab`` and ``bc`` the
+    text ``abc`` is refused although ``a`` and ``bc`` spell it (``encode_exactly`` finds them).
 
     Args:
-        tokens: what each id writes, from id 0; the end of the program is the id after the last.
+        tokens: Text or bytes of each id, from id 0. The id after the last one ends the program.
 
     Raises:
-        ValueError: there is no token, one is empty, one is there twice, or one holds a lone surrogate.
+        ValueError: There is no token, one is empty, one occurs twice, or one holds a lone surrogate.
     """
 
     def __init__(self, tokens: Sequence[str | bytes]) -> None:
@@ -59,7 +63,7 @@ class VocabularyTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """One more than there are tokens."""
+        """Number of tokens, plus one for the end of the program."""
         return len(self.token_bytes)
 
     @property
@@ -68,7 +72,11 @@ class VocabularyTokenizer:
         return len(self.token_bytes) - 1
 
     def encode(self, text: str) -> list[int]:
-        """Give the ids of a text; ``ValueError`` names the first position that no token covers."""
+        """Return the ids of a text.
+
+        Raises:
+            ValueError: No token fits at some position of the text; the message names the first one.
+        """
         data, position, ids = utf8(text), 0, []
         while position < len(data):
             match = self._longest_first.match(data, position)

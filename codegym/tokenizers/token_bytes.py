@@ -1,6 +1,6 @@
 """The bytes of the tokens of a ``transformers`` tokenizer, read from the definition of its pipeline.
 
-A definition is what ``tokenizer.json`` holds. Two kinds of vocabulary say exactly which bytes a token is:
+A definition is the content of ``tokenizer.json``. Two kinds of vocabulary define the bytes of every token:
 
 - byte-level: every byte has a printable character of its own, in the table of GPT-2;
 - SentencePiece with byte fallback: ``▁`` is a space, ``<0x0A>`` a byte, and everything else is itself.
@@ -20,7 +20,7 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 def byte_characters() -> dict[str, int]:
-    """Give the table of GPT-2: printable characters of Latin-1 are themselves, the others follow from U+0100."""
+    """Return the table of GPT-2: printable characters of Latin-1 are themselves, the others follow from U+0100."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     table = {chr(byte): byte for byte in plain}
     hidden = [byte for byte in range(256) if byte not in table.values()]
@@ -28,7 +28,12 @@ def byte_characters() -> dict[str, int]:
 
 
 def steps(part: Mapping[str, Any] | None, field: str) -> Iterator[Definition]:
-    """Go through a normalizer, pre-tokenizer or decoder; ``field`` is what holds the members of a sequence."""
+    """Yield the steps of a normalizer, pre-tokenizer or decoder, nested sequences flattened.
+
+    Args:
+        part: Part of a definition, None if it is missing.
+        field: Name of the field that holds the members of a sequence.
+    """
     if part is None:
         return
     if part["type"] == "Sequence":
@@ -39,9 +44,14 @@ def steps(part: Mapping[str, Any] | None, field: str) -> Iterator[Definition]:
 
 
 def bytes_of(definition: Definition, vocabulary: Mapping[str, int], special: set[int]) -> tuple[bytes, ...]:
-    """Give the bytes of every id up to the highest: none for special ones and for ids that no token has.
+    """Return the bytes of every id up to the highest: none for special ids and for ids without a token.
 
-    The result is empty where the vocabulary is of neither kind.
+    The result is empty if the vocabulary is of neither kind.
+
+    Args:
+        definition: Definition of the tokenizer.
+        vocabulary: Map from token to id, added tokens included.
+        special: Ids that are not text.
     """
     decoders = [*steps(definition["decoder"], "decoders")]
     kinds = {step["type"] for step in decoders}
@@ -74,7 +84,7 @@ def _byte_fallback(decoders: Iterable[Definition]) -> Callable[[str], bytes]:
 
 
 def _space(step: Definition) -> tuple[str, str] | None:
-    """What a step of a decoder replaces in every token."""
+    """Return the replacement that a step of a decoder makes in every token."""
     if step["type"] == "Metaspace":
         return step["replacement"], " "
     if step["type"] == "Replace" and "String" in step["pattern"]:
@@ -83,10 +93,10 @@ def _space(step: Definition) -> tuple[str, str] | None:
 
 
 def exact(definition: Definition) -> Definition:
-    """Give the definition without what changes a text for the sake of prose.
+    """Return the ``definition`` without the steps that change a text for the sake of prose.
 
-    That is the space before the first word, Unicode normalisation to NFC, and added tokens that swallow the white space
-    around them; also truncation, padding and everything that adds special tokens.
+    These are the space before the first word, Unicode normalisation to NFC, and added tokens that swallow the white
+    space around them; also truncation, padding and everything that adds special tokens.
     """
     definition = definition | dict.fromkeys(("truncation", "padding", "post_processor"))
     definition["added_tokens"] = [token | {"lstrip": False, "rstrip": False} for token in definition["added_tokens"]]

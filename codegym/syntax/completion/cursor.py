@@ -1,4 +1,4 @@
-"""Where a program stops, and where it would stop after one more character."""
+"""A program that stops anywhere, and the same program after one more character."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cursor(NamedTuple):
     """The physical line that is not finished."""
 
     def after(self, character: str) -> Cursor | None:
-        """Give the place after one more character, None where the program could not be completed then."""
+        """Return the cursor after one more ``character``, None if the program could not be completed then."""
         if character == "\0":
             return None
         if character in "\r\n":
@@ -30,7 +30,7 @@ class Cursor(NamedTuple):
         return place if place.is_viable() else None
 
     def is_viable(self) -> bool:
-        """Whether the program can be completed, as far as the unfinished logical line tells."""
+        """Whether the program can be completed, judged by the unfinished logical line."""
         indent, line = self._line()
         if not line or line.startswith("#"):
             return True
@@ -46,7 +46,10 @@ class Cursor(NamedTuple):
         return can_be_completed(self.outline.context(depth), line, self.outline.headers(depth))
 
     def after_newline(self) -> Cursor | None:
-        """Give the place after a newline: where that ends a statement, the program has been completed to be sure."""
+        """Return the cursor after a newline, None if the program could not be completed then.
+
+        If the newline ends a statement, a completion of the whole program has been compiled.
+        """
         outline = self.outline.after(self.tail + "\n")
         place = Cursor(self.closed + self.tail + "\n", outline)
         indent, line = self._line()
@@ -66,25 +69,25 @@ class Cursor(NamedTuple):
         return why is None or why.startswith("no binding for nonlocal")  # a later line can bring it
 
     def compiles(self) -> bool:
-        """Whether the program is one as it stands."""
+        """Whether the program is complete: it compiles without any addition."""
         after = self.after_newline()
         if after is None or after.outline.line or after.outline.closing():
             return False
         return parse_error(after.closed) is None
 
     def takes_all_letters(self) -> bool:
-        """Whether every ASCII letter can follow: all of them can make a name or a text longer, where one can."""
+        """Whether every ASCII letter can follow. If one letter can make a name or a text longer, all of them can."""
         return not is_number(self.tail) and self.after("_") is not None
 
     def _line(self) -> tuple[str, str]:
-        """The unfinished logical line, and its indentation apart."""
+        """Return the indentation and the rest of the unfinished logical line."""
         logical = self.outline.line + self.tail
         line = logical.lstrip(_SPACE)
         return logical[: len(logical) - len(line)], line
 
 
 def place_of(program: str) -> Cursor:
-    """Give the place where a program stops."""
+    """Return the cursor at the end of ``program``."""
     program = program.replace("\r\n", "\n").replace("\r", "\n")
     cut = program.rfind("\n") + 1
     return Cursor(program[:cut], outline_of(program[:cut]), program[cut:])

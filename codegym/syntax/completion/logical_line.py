@@ -1,4 +1,4 @@
-"""A logical line as the parser should see it: no comments, no text in strings; and what is open where it stops."""
+"""A logical line as the parser should see it: without comments and text in strings; and what it leaves open."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _PREFIX = re.compile(r"(?:(?<!\w)(?i:br|rb|fr|rf|[bruf]))?\Z")
 
 
 class LogicalLine(NamedTuple):
-    """What a logical line holds that is not finished."""
+    """Content of a logical line that may be unfinished."""
 
     code: str
     """The line with every string empty and without comments, up to the string that is open."""
     open: tuple[str, ...]
-    """As in ``LexerState``."""
+    """Everything that is open, as in ``LexerState``."""
     starts: tuple[int, ...]
-    """Where the inside of each of these begins."""
+    """Index at which the inside of each of these begins."""
     prefix: str = ""
     """Letters before the quotes of the string that is open."""
     strings: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class LogicalLine(NamedTuple):
     fields: tuple[str, ...] = ()
     """Expressions of f-strings that are finished, as written."""
     comment: int = -1
-    """Where the comment begins in which the line stops."""
+    """Index of the comment in which the line stops, -1 if it stops outside of one."""
     broken: bool = False
 
 
@@ -97,12 +97,12 @@ class _Reader(LineLexer):
 
 
 def empty(prefix: str) -> str:
-    """Give an empty string literal of the kind of those with this prefix."""
+    """Return an empty string literal of the kind that ``prefix`` makes."""
     letters = prefix.lower()
     return "b''" if "b" in letters else "f''" if "f" in letters else "''"
 
 
 @lru_cache(maxsize=4096)
 def read(line: str) -> LogicalLine:
-    """Read a logical line, which may stop anywhere, without its indentation."""
+    """Return the content of a logical ``line`` without its indentation; it may stop anywhere."""
     return _Reader(line).read()

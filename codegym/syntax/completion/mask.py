@@ -1,4 +1,4 @@
-"""The action mask, and the trie of all tokens that it goes through."""
+"""The action mask of completable programs, and the trie of all tokens that it walks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 
 
 class CompletableMask:
-    r"""Which tokens can come next so that the program can still become a valid one.
+    r"""Mask of the tokens that can come next so that the program can still become a valid one.
 
     >>> mask = CompletableMask([b"x", b" = ", b")", b"1", b"\n", b""], eos_token_id=5)
     >>> mask.mask(b"x").astype(int)
@@ -25,18 +25,19 @@ class CompletableMask:
     array([1, 0, 0, 1, 0, 0])
 
     Valid is what Python compiles; the parser of the running Python decides. No token of a valid program is masked.
-    Where a statement ends, a completion of the whole program has been compiled, so from there it can be completed for
-    certain, but for a ``nonlocal`` whose name a later line must bind. Within a statement only the parser has been
+    After the end of a statement, a completion of the whole program has been compiled, so from there it can be completed
+    for certain, but for a ``nonlocal`` whose name a later line must bind. Within a statement only the parser has been
     asked whether it wants more. What the compiler alone refuses is not seen there (``f(a=1, a=``, ``def f(a, a,``), nor
     a name in ``\N{...}`` that Unicode does not know, nor some misplaced ``yield`` and ``await``: such a statement can
-    go on but not end, until nothing fits. How many tokens a completion takes is not looked at.
+    continue but not end, until nothing fits. The number of tokens that a completion takes is not considered.
 
-    A program that is lost already, and a vocabulary in which nothing fits, is not masked: all tokens that are text are
-    allowed, and the end of the program.
+    A program that is invalid already, and a vocabulary in which nothing fits, is not masked: all tokens that are text
+    are allowed, and the end of the program. Grammars of xgrammar, llguidance and outlines do not know Python's layout,
+    which is why CPython's own parser is asked here.
 
     Args:
-        token_bytes: what each token adds to the program.
-        eos_token_id: the token that ends the program.
+        token_bytes: Bytes that each token adds to the program.
+        eos_token_id: Id of the token that ends the program.
     """
 
     def __init__(self, token_bytes: Sequence[bytes], eos_token_id: int) -> None:
@@ -50,15 +51,15 @@ class CompletableMask:
         self._root.gather()
 
     def mask(self, text: bytes, remaining: int | None = None, *, preamble: str = "") -> NDArray[np.bool_]:
-        """Give the tokens that may follow a completion.
+        """Return the tokens that may follow a completion.
 
         Args:
-            text: the completion so far; it may stop within a character.
-            remaining: tokens left in the budget; with the last one a program that is valid as it stands has to end.
-            preamble: what stands before it.
+            text: The completion so far; it may stop within a character.
+            remaining: Tokens left in the budget; with the last one a program that is complete has to end.
+            preamble: Source before the completion.
 
         Returns:
-            [vocab_size], True where allowed.
+            Array [vocab_size], True for tokens that are allowed.
         """
         whole, unfinished = _decode(preamble.encode() + text)
         place = None if whole is None else place_of(whole)
@@ -71,7 +72,7 @@ class CompletableMask:
         return allowed if allowed.any() else self._text
 
     def _walk(self, node: _Node, place: Cursor, unfinished: bytes, allowed: NDArray[np.bool_]) -> None:
-        """Allow what can follow the place among the tokens below a node."""
+        """Allow those tokens below a node that can follow the cursor."""
         letters = bool(node.words.size) and not unfinished and place.takes_all_letters()
         if letters:
             allowed[node.words] = True
@@ -88,7 +89,7 @@ class CompletableMask:
 
 
 class _Node:
-    """A node of the trie: the tokens that end here, and those that go on."""
+    """Node of the trie: the tokens that end here, and the longer ones below."""
 
     __slots__ = ("ids", "children", "words", "only_words")
 
@@ -107,7 +108,7 @@ class _Node:
         node.ids.append(id)
 
     def gather(self) -> None:
-        """Note the tokens below that go on with nothing but letters, so that they can be allowed at once."""
+        """Collect the tokens below that consist of letters only, so that they can be allowed at once."""
         for child in self.children.values():
             child.gather()
         words = [child for byte, child in self.children.items() if byte in _LETTERS]
@@ -116,7 +117,7 @@ class _Node:
 
 
 def _after(place: Cursor, character: bytes) -> tuple[Cursor, bytes] | None:
-    """Where the program stops after a character of which all bytes or the first ones are there."""
+    """Return the cursor after a character of which all bytes or only the first ones are known."""
     if character[0] in _RARE and not _takes_all(place) and (character[0] < 128 or not _takes_names(place)):
         return None
     try:
@@ -132,7 +133,7 @@ def _after(place: Cursor, character: bytes) -> tuple[Cursor, bytes] | None:
 
 @lru_cache(maxsize=64)
 def _takes_all(place: Cursor) -> bool:
-    """Whether the program stops in a string or a comment, where a character that means nothing can follow."""
+    """Whether the program stops in a string or comment, in which a character without meaning in code can follow."""
     return place.after("€") is not None
 
 
@@ -143,7 +144,7 @@ def _takes_names(place: Cursor) -> bool:
 
 @lru_cache(maxsize=1)
 def identifier_bytes() -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Give the first bytes of all characters outside ASCII that can begin a name, and of those that can be in one."""
+    """Return the first bytes of all characters outside ASCII that can begin a name, and of those that can be in one."""
     found: tuple[set[bytes], set[bytes]] = (set(), set())
     for code in range(128, 0x110000):
         character = chr(code)
@@ -157,7 +158,7 @@ def identifier_bytes() -> tuple[frozenset[bytes], frozenset[bytes]]:
 
 
 def _decode(program: bytes) -> tuple[str | None, bytes]:
-    """Text, and the bytes of a last character that is not finished; None for what is no text."""
+    """Return the text, None if it is no text, and the bytes of an unfinished last character."""
     try:
         return program.decode(), b""
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The outline of a program: which blocks are open where it stops, and the logical line that is not finished."""
+"""The outline of a program that stops anywhere: its open blocks, and its unfinished logical line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from codegym.syntax.completion.logical_line import read
 from codegym.syntax.lines import INITIAL_STATE, LexerState, LineKind, line_kind, split_lines
 
-# What stands for a header in the context of a line; all that matters to the parser is its kind.
+# The header that replaces another one in the context of a line: only its kind matters to the parser.
 _HEADERS = {
     **{word: f"{word} 1:" for word in ("if", "elif", "while", "with", "match", "case")},
     **{word: f"{word}:" for word in ("else", "try", "finally")},
@@ -31,18 +31,18 @@ class Level(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What the lines of a program up to a newline leave for the next one."""
+    """State after the last newline of a program, as far as the next line depends on it."""
 
     levels: tuple[Level, ...] = (Level(""),)
     """Blocks that the last statement is in, outermost first."""
     header: bool = False
     """The last statement was a header, so a deeper block has to follow."""
     line: str = ""
-    """The logical line that goes on, up to its last newline."""
+    """The unfinished logical line, up to its last newline."""
     state: LexerState = INITIAL_STATE
 
     def after(self, line: str) -> Outline:
-        """Give the outline after one more physical line."""
+        """Return the outline after one more physical ``line``."""
         kind, state = line_kind(line, self.state)
         logical = self.line + line
         if kind is LineKind.CONTINUATION:
@@ -64,7 +64,7 @@ class Outline(NamedTuple):
         return Outline((*self.levels[:depth], level._replace(chain=chain)), opens)
 
     def depth(self, indent: str) -> int | None:
-        """Index of the block to which a statement with this indentation belongs, None where it cannot stand there."""
+        """Return the index of the block to which a statement with this ``indent`` belongs, None if there is none."""
         columns = _columns(indent)
         if self.header:
             last = _columns(self.levels[-1].indent)
@@ -77,7 +77,7 @@ class Outline(NamedTuple):
         return None
 
     def context(self, depth: int) -> str:
-        """Lines before a statement in that block for the parser: the same possibilities, all on canonical columns."""
+        """Return lines that leave the parser the same choices for a statement at ``depth``, on canonical columns."""
         lines = ["if 1:"]
         for number, level in enumerate(self.levels[: depth + 1], start=1):
             for header in level.chain:
@@ -89,11 +89,11 @@ class Outline(NamedTuple):
         return "\n".join(lines) + "\n" + " " * (depth + 1)
 
     def headers(self, depth: int) -> tuple[str, ...]:
-        """Headers of the blocks around a statement in that block, outermost first."""
+        """Return the headers of the blocks around a statement at ``depth``, outermost first."""
         return tuple(level.chain[-1] for level in self.levels[:depth] if level.chain)
 
     def closing(self) -> str:
-        """Lines that complete the program."""
+        """Return lines that complete the program."""
         lines = []
         last = self.levels[-1]
         if self.header:
@@ -105,13 +105,13 @@ class Outline(NamedTuple):
 
 
 def body_of(header: str) -> str:
-    """Give the smallest block for a header."""
+    """Return the smallest block for a ``header``."""
     return " case 1: pass" if header == "match 1:" else " pass"
 
 
 @lru_cache(maxsize=256)
 def outline_of(closed: str) -> Outline:
-    """Give the outline of a program that ends with a newline."""
+    """Return the outline of ``closed``, a program that ends with a newline."""
     outline = Outline()
     for line in split_lines(closed):
         outline = outline.after(line)
@@ -119,7 +119,10 @@ def outline_of(closed: str) -> Outline:
 
 
 def header_of(text: str) -> tuple[str, bool]:
-    """Give what stands for a statement in the context of later lines, "" for a simple one, and if its block follows."""
+    """Return the header that replaces the statement ``text`` in later contexts, and whether its block follows.
+
+    A simple statement has the header "".
+    """
     opens = read(text).code.rstrip().endswith(":")
     match = _WORD.match(text)
     if match is None or match[2] not in _HEADERS or (match[2] in ("match", "case") and not opens):
@@ -129,6 +132,6 @@ def header_of(text: str) -> tuple[str, bool]:
 
 
 def _columns(indent: str) -> tuple[int, int]:
-    """Width of an indentation with tabs of eight columns and of one: Python wants both to agree."""
+    """Return the width of an indentation with tabs of eight columns and of one: Python requires both to agree."""
     indent = indent[indent.rfind("\f") + 1 :]
     return len(indent.expandtabs(8)), len(indent)

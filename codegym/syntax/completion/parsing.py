@@ -1,6 +1,6 @@
-"""Whether a logical line can be gone on with: Python's own parser has to reach its end without an objection.
+"""Whether a logical line can be continued: Python's own parser has to reach its end without an objection.
 
-The parser is asked for the line as it is and, since its last token may not be finished, for every way to finish that.
+The parser is asked for the line as it is and, since its last token may be unfinished, for every way to finish that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from codegym.syntax.completion.logical_line import LogicalLine, empty, read
 
-_INCOMPLETE = ast.PyCF_ONLY_AST | 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, what codeop stands on
+_INCOMPLETE = ast.PyCF_ONLY_AST | 0x4000  # PyCF_ALLOW_INCOMPLETE_INPUT, which codeop uses too
 _FAILURES = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
 _OPERATORS = tuple(token.EXACT_TOKEN_TYPES)
 _WORD = re.compile(r"\w+\Z")
@@ -34,7 +34,7 @@ _ANYWHERE = ("async def f():", "for a in a:")
 
 @lru_cache(maxsize=1 << 13)
 def parses(source: str) -> bool:
-    """Whether the parser takes the source, or gets to its end and wants more."""
+    """Whether the parser accepts the ``source``, or reaches its end and wants more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -48,13 +48,13 @@ def parses(source: str) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def parse_error(source: str) -> str | None:
-    """Why Python does not compile the program, None where it does."""
+    """Return the reason why Python does not compile the program ``source``, None if it does."""
     return _why_not(source, "exec", 0)
 
 
 @lru_cache(maxsize=1 << 12)
 def is_expression(source: str) -> bool:
-    """Whether the parser takes the source for an expression."""
+    """Whether the parser accepts the ``source`` as an expression."""
     return _why_not(f"({source}\n)", "eval", ast.PyCF_ONLY_AST) is None
 
 
@@ -73,9 +73,9 @@ def can_be_completed(context: str, line: str, headers: tuple[str, ...] = ()) -> 
     """Whether a logical line that stops anywhere but in a comment behind a statement can be finished.
 
     Args:
-        context: what stands before it, see ``Outline.context``.
-        line: without its indentation.
-        headers: of the blocks that it stands in.
+        context: Lines before it, see ``Outline.context``.
+        line: The logical line without its indentation.
+        headers: Headers of the blocks around the line, outermost first.
     """
     reading = read(line)
     if reading.broken or not all(map(is_expression, reading.strings)) or not all(map(_is_field, reading.fields)):
@@ -91,7 +91,7 @@ def can_be_completed(context: str, line: str, headers: tuple[str, ...] = ()) -> 
 
 
 def endings(code: str) -> Iterator[str]:
-    """Go through the ways to finish the last token."""
+    """Yield ``code`` with its last token finished, in every way that there is."""
     yield code + " "
     if match := _NUMBER.search(code):
         yield code + "0 "
@@ -114,7 +114,7 @@ def endings(code: str) -> Iterator[str]:
 
 
 def is_number(line: str) -> bool:
-    """Whether a line stops in a number."""
+    """Whether the ``line`` stops in a number."""
     return _NUMBER.search(line) is not None
 
 
@@ -125,7 +125,12 @@ def _keywords(code: str, start: str) -> Iterator[str]:
 
 
 def is_misplaced(reading: LogicalLine, headers: tuple[str, ...]) -> bool:
-    """Whether a word of the line needs a function or a loop around it that is not there."""
+    """Whether a word of the line needs a function or a loop around it that is missing.
+
+    Args:
+        reading: Content of the logical line.
+        headers: Headers of the blocks around the line, outermost first.
+    """
     code = reading.code
     words = re.findall(
         r"\b(?:return|break|continue|yield|await|nonlocal|async|lambda)\b(?=\W)|import\s*(?:\(\s*)?\*", code
@@ -151,13 +156,13 @@ def is_misplaced(reading: LogicalLine, headers: tuple[str, ...]) -> bool:
 
 
 def header_words(code: str) -> str:
-    """Give the first word of a line that may be a header with its body on the same line."""
+    """Return the first word of ``code`` if it may be a header with its body on the same line, else ""."""
     match = re.match(r"(?:async\s+)?(?:def|class|for|while)\b", code)
     return " ".join(match.group().split()) if match else ""
 
 
 def _text_is_viable(reading: LogicalLine, line: str, number: int) -> bool:
-    """Whether the string that is open can be closed: ``number`` is its place among what is open."""
+    """Whether the open string can be closed; ``number`` is its index among what is open."""
     inside = line[reading.starts[number] :]
     if reading.open[number][0] != "f":
         return _plain_is_viable(inside, reading.prefix.lower())
@@ -185,7 +190,7 @@ def _field_is_viable(field: str, quotes: str) -> bool:
 
 
 def _is_field(field: str) -> bool:
-    """Whether what stands in the braces of an f-string can be closed: an expression, = and a conversion after it."""
+    """Whether the content of the braces of an f-string can be closed: an expression, = and a conversion after it."""
     match = _CONVERSION.match(field)
     return bool(field.strip()) and (is_expression(field) or match is not None and is_expression(match[1]))
 

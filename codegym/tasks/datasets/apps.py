@@ -29,7 +29,11 @@ _METADATA = ("difficulty", "url", "source", "name", "tags", "skill_types", "time
 
 
 def read(row: Row) -> Task:
-    """Make a task of a row of APPS or TACO."""
+    """Return the task of a ``row`` of APPS or TACO.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+    """
     examples = row.mapping(_FIELD)
     function = examples.get("fn_name") or ""
     if not isinstance(function, str):

@@ -1,4 +1,4 @@
-"""Which names assert tests need, and where those come from: the program, an import, or the tests themselves."""
+"""The names that assert tests need, and who defines them: the program, an import, or the tests themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
 @dataclass(frozen=True, slots=True)
 class AssertRequirements:
-    """What the tests of a task need from outside."""
+    """Names that the tests of a task need from outside."""
 
     exports: tuple[str, ...]
     """Names that the program has to define, in the order in which the tests use them."""
@@ -27,7 +27,15 @@ class AssertRequirements:
 
 
 def parse(source: str, field: str) -> ast.Module:
-    """Parse a field that holds Python; ``DatasetError`` names the field where it does not."""
+    """Return the syntax tree of a field.
+
+    Args:
+        source: Content of the field.
+        field: Name of the field, for the message.
+
+    Raises:
+        DatasetError: The source is not valid Python.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the data sets hold invalid escapes such as "\d"
@@ -37,7 +45,7 @@ def parse(source: str, field: str) -> ast.Module:
 
 
 def is_python(source: str) -> bool:
-    """Say whether this Python can parse ``source``."""
+    """Return whether this Python can parse ``source``."""
     try:
         parse(source, "")
     except DatasetError:
@@ -46,10 +54,15 @@ def is_python(source: str) -> bool:
 
 
 def find_needs(gold: str, setup: str, tests: Sequence[str]) -> AssertRequirements:
-    """Find out what ``setup`` followed by ``tests`` need of a program like ``gold``.
+    """Return the names that ``setup`` followed by ``tests`` need from a program like ``gold``.
 
-    A name that the gold solution defines is exported even where it shadows a builtin, since the tests mean the
-    solution's. A name that nobody defines is exported too: then only the program can.
+    A name that the gold solution defines is exported even if it shadows a builtin, since the tests mean the solution's.
+    A name without any definition is exported too: then only the program can define it.
+
+    Args:
+        gold: Source of the gold solution.
+        setup: Source that runs before the tests.
+        tests: Sources of the tests.
     """
     tree = parse(gold, "code")
     imported, defined = _imports(tree), top_level_names(tree)
@@ -63,7 +76,7 @@ def find_needs(gold: str, setup: str, tests: Sequence[str]) -> AssertRequirement
 
 
 def top_level_names(tree: ast.Module) -> set[str]:
-    """Give the names that a module binds by ``def``, ``class`` or assignment."""
+    """Return the names that the module ``tree`` binds by ``def``, ``class`` or assignment."""
     table = _symbols(ast.unparse(tree))
     return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() and not symbol.is_imported()}
 

@@ -2,11 +2,10 @@
 
 Fields: ``name``, ``description``, ``public_tests``, ``private_tests``, ``generated_tests`` (each with ``input`` and
 ``output``, as an object of two lists or a list of objects), ``solutions`` (with ``language`` and ``solution``,
-likewise) and what goes into the metadata. Of the solutions only those in Python 3 (language 3) can be gold; most rows
-have one.
+likewise) and those that go into the metadata. Only solutions in Python 3 (language 3) can be gold; most rows have one.
 
-All three kinds of tests are checks, in that order; those of ``public_tests`` also stand in the description, and their
-number is in ``metadata["num_shown"]``. The prompt has the form of APPS.
+All three kinds of tests are checks, in that order. The description shows those of ``public_tests``, and their number is
+in ``metadata["num_shown"]``. The prompt has the form of APPS.
 """
 
 from __future__ import annotations
@@ -26,11 +25,15 @@ _METADATA = ("source", "difficulty", "cf_rating", "cf_tags", "cf_contest_id", "c
 
 
 def read(row: Row, *, tests: Sequence[str] = KINDS) -> Task:
-    """Make a task of a row of CodeContests.
+    """Return the task of a row of CodeContests.
 
     Args:
-        row: the row.
-        tests: which kinds of tests become checks, out of ``KINDS``.
+        row: The row to read.
+        tests: Kinds of tests that become checks, out of ``KINDS``.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+        ValueError: A kind of tests is not one of ``KINDS``.
     """
     if not set(tests) <= set(KINDS):
         raise ValueError(f"tests must be some of {', '.join(KINDS)}, got {', '.join(tests)}")

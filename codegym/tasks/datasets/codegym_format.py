@@ -1,21 +1,32 @@
-r"""The format of codegym: any task, exactly, as one JSON object a line.
+r"""The JSONL format of codegym: any task, exactly, as one JSON object a line.
 
-Every line has these fields (all but the first four may be missing, and then have the default of ``Task``)::
+The first four fields are required. All others may be missing, and then have the default of ``Task``:
 
-    codegym      version of the format, 1
-    task_id      text
-    prompt       text
-    checks       a list, not empty, all of one kind:
-                     {"stdin": text, "stdout": text}
-                     {"arguments": [values], "expected": value}
-                     {"assert": source}
-    preamble, entry_point, examiner, comparison, solution    texts
-    exports      a list of texts
-    uses_candidate_types    true or false
-    metadata     an object
+    codegym                 version of the format, 1
+    task_id                 text, unique in the file
+    prompt                  text that the policy sees
+    checks                  a list, not empty, all of one kind:
+                                {"stdin": text, "stdout": text}
+                                {"arguments": [values], "expected": value}
+                                {"assert": source}
+    preamble                text: source before the completion
+    entry_point             text: function that is called, "f" or "Solution.f"; required for calls
+    examiner                text: source that runs before the asserts
+    exports                 a list of texts: names of the program that the asserts use; required for asserts
+    comparison              text: name of a rule of codegym.judge.comparison, "exact" by default
+    solution                text: a completion that passes
+    uses_candidate_types    true if asserts read attributes of objects of the program's own classes
+    metadata                an object: anything else, without a meaning for the judge
 
-Values are plain Python data, written as ``codegym.tasks.datasets.plain_json`` describes; files are UTF-8 with
-``\n`` as line end.
+For example:
+
+    {"codegym": 1, "task_id": "add", "prompt": "Write add(a, b).\n", "entry_point": "add",
+     "checks": [{"arguments": [1, 2], "expected": 3}], "solution": "def add(a, b):\n    return a + b\n"}
+
+Values are plain Python data, written as ``codegym.tasks.datasets.plain_json`` describes: a tuple is
+``{"$tuple": [1, 2]}``. Files are UTF-8 with ``\n`` as line end, plain (``.jsonl``) or packed (``.jsonl.gz``).
+An unknown field or another version is an error. ``save_tasks`` writes such files, and ``load_tasks("jsonl", path)``
+reads them.
 
 >>> import tempfile
 >>> from codegym.tasks.datasets import load_tasks
@@ -50,7 +61,16 @@ _FIELDS = {"codegym", "task_id", "prompt", "checks", "exports", "uses_candidate_
 
 
 def save_tasks(tasks: Iterable[Task], path: str | os.PathLike[str]) -> None:
-    """Write tasks to a ``.jsonl`` or ``.jsonl.gz`` file, which appears only once all of them are written."""
+    """Write tasks to a file in codegym's JSONL format; it appears only once all of them are written.
+
+    Args:
+        tasks: Tasks to write, in this order.
+        path: File to write, which ends in ``.jsonl`` or ``.jsonl.gz``. An existing file is replaced.
+
+    Raises:
+        ValueError: The path ends otherwise.
+        DatasetError: A value of a task cannot be written as JSON (``codegym.tasks.datasets.plain_json``).
+    """
     target = Path(path)
     if not target.name.endswith((".jsonl", ".jsonl.gz")):
         raise ValueError(f"wanted a path that ends in .jsonl or .jsonl.gz, got {str(target)!r}")
@@ -64,7 +84,12 @@ def save_tasks(tasks: Iterable[Task], path: str | os.PathLike[str]) -> None:
 
 
 def read(row: Row) -> Task:
-    """Make a task of a row of the codegym format."""
+    """Return the task of a ``row`` of codegym's JSONL format.
+
+    Raises:
+        DatasetError: A field is missing, unknown, or has another form.
+        TaskError: The task contradicts itself.
+    """
     version = row.values.get("codegym")
     if version != VERSION:
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""Where rows come from: a local file, read at byte offsets so that it is never held in memory."""
+"""Rows of a local file, read at byte offsets so that the file is never held in memory."""
 
 from __future__ import annotations
 
@@ -24,22 +24,39 @@ class Rows(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
 
     def __len__(self) -> int: ...
 
     def line(self, index: int) -> int:
-        """Give the 1-based line (or position) of a row in the source, for messages."""
+        """Return the 1-based line (or position) of a row in the source, for messages.
+
+        Args:
+            index: Index of the row, from 0.
+        """
 
     def read(self, index: int) -> dict[str, object]:
-        """Decode one row; ``DatasetError`` where it is no object."""
+        """Return one decoded row.
+
+        Args:
+            index: Index of the row, from 0.
+
+        Raises:
+            DatasetError: The row is not a JSON object.
+        """
 
 
 class FileRows:
-    """The rows of a ``.jsonl``, ``.jsonl.gz`` or ``.json`` file (a list of objects).
+    """Rows of a ``.jsonl``, ``.jsonl.gz`` or ``.json`` file (a list of objects).
 
     A ``.jsonl`` file is read in place. The other two are unpacked once into an anonymous temporary file. Reads use
     ``pread``, so threads and forked processes may share one; a pickled one opens the file again.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        DatasetError: The file cannot be read, or its name ends otherwise.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -58,11 +75,15 @@ class FileRows:
         return len(self._spans)
 
     def line(self, index: int) -> int:
-        """Give the 1-based line of a row; in a ``.json`` list its position."""
+        """Return the 1-based line of a row; in a ``.json`` list its position."""
         return self._spans[index][0]
 
     def read(self, index: int) -> dict[str, object]:
-        """Decode one row from its place in the file."""
+        """Return one decoded row.
+
+        Raises:
+            DatasetError: The row is not a JSON object.
+        """
         _, offset, length = self._spans[index]
         text = _read_at(self._file.fileno(), offset, length)
         try:
@@ -115,7 +136,7 @@ def _list_items(path: Path) -> Iterator[bytes]:
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             raise DatasetError(f"{path}: not JSON: {error}") from error
-        # a raw newline can only stand between the tokens of JSON, never in a string
+        # a raw newline can only be between the tokens of JSON, never in a string
         yield text[at:end].replace("\n", " ").replace("\r", " ").encode() + b"\n"
         at = _skip(text, end, "", path)
         if not text.startswith("]", at):
@@ -123,7 +144,7 @@ def _list_items(path: Path) -> Iterator[bytes]:
 
 
 def _skip(text: str, at: int, mark: str, path: Path) -> int:
-    """Pass ``mark`` and the blanks on both sides of it."""
+    """Return the index after ``mark`` and the blanks on both sides of it."""
     at = _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches everywhere
     if not text.startswith(mark, at):
         raise DatasetError(

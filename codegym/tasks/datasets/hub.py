@@ -74,7 +74,7 @@ class HubRows:
         return len(self._table)
 
     def line(self, index: int) -> int:
-        """Return the 1-based position of a row."""
+        """Return the 1-based position of the row at ``index``."""
         return index + 1
 
     def read(self, index: int) -> dict[str, object]:

@@ -4,9 +4,9 @@ HumanEval (and the Hub format of HumanEval+): ``task_id``, ``prompt``, ``canonic
 ``test``, which defines ``check(candidate)``. The native format of evalplus has ``base_input``, ``plus_input`` and
 ``atol`` in the place of ``test``.
 
-The prompt is what the policy sees and what stands before its completion. The examiner's code is the prompt
-without the function under test (helpers that the tests use come from there, never from the program), then the
-tests without ``check``, then ``candidate`` as a name for the function under test.
+The policy sees the prompt, and the program begins with it. The examiner's code is the prompt without the function under
+test (helpers that the tests use come from there, never from the program), then the tests without ``check``, then
+``candidate`` as a name for the function under test.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from codegym.tasks.record import AssertCheck, Task
 
 
 def read(row: Row) -> Task:
-    """Make a task of a row of HumanEval."""
+    """Return the task of a ``row`` of HumanEval.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+    """
     test = parse(row.text("test"), "test")
     check = _find_check(test)
     entry_point = row.text("entry_point")
@@ -39,7 +43,11 @@ def read(row: Row) -> Task:
 
 
 def read_plus(row: Row) -> Task:
-    """Make a task of a row of HumanEval+, whichever of its two formats it has."""
+    """Return the task of a ``row`` of HumanEval+, whichever of its two formats it has.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+    """
     entry_point = row.text("entry_point")
     number = plus.task_number(row.task_id("task_id"))
     if "base_input" in row:

@@ -31,7 +31,11 @@ _CALL_FORMAT = "Use the following starter code."
 
 
 def read(row: Row) -> Task:
-    """Make a task of a row of LiveCodeBench."""
+    """Return the task of a ``row`` of LiveCodeBench.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+    """
     public, private = _public_tests(row), _private_tests(row)
     function = row.mapping("metadata").get("func_name") or ""
     starter = row.text("starter_code", "")
@@ -105,10 +109,10 @@ def _unpack(packed: str) -> str | bytes:
 
 
 def unpickle_text(pickled: bytes) -> str | bytes:
-    """Give the text that a pickle holds, reading its opcodes without executing any.
+    """Return the text in ``pickled``, by reading the opcodes without executing any.
 
     Raises:
-        ValueError: the pickle holds anything but one str or bytes.
+        ValueError: The pickle holds anything but one str or bytes.
     """
     texts = []
     for opcode, argument, _ in pickletools.genops(pickled):

@@ -25,12 +25,15 @@ _INTRODUCTION = "You are an expert Python programmer, and here is your task:"
 
 
 def read(row: Row, *, challenge: bool = False, shown_tests: int = 3) -> Task:
-    """Make a task of a row of MBPP, full or sanitized.
+    """Return the task of a row of MBPP, full or sanitized.
 
     Args:
-        row: the row.
-        challenge: make checks of ``challenge_test_list`` too.
-        shown_tests: how many of the tests stand in the prompt; 0 is allowed.
+        row: The row to read.
+        challenge: Whether the tests of ``challenge_test_list`` become checks too.
+        shown_tests: Number of tests that the prompt shows; 0 is allowed.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
     """
     shown, tests = _tests(row, "test_list"), _tests(row, "test_list")
     if challenge:
@@ -51,7 +54,15 @@ def read(row: Row, *, challenge: bool = False, shown_tests: int = 3) -> Task:
 
 
 def read_plus(row: Row, *, shown_tests: int = 3) -> Task:
-    """Make a task of a row of MBPP+, whichever of its two formats it has."""
+    """Return the task of a row of MBPP+, whichever of its two formats it has.
+
+    Args:
+        row: The row to read.
+        shown_tests: Number of tests that the prompt shows; 0 is allowed.
+
+    Raises:
+        DatasetError: A field is missing or has another form.
+    """
     number = plus.task_number(row.task_id("task_id"))
     if "base_input" in row:
         return _native_task(row, number)

@@ -1,6 +1,6 @@
 """Plain data as JSON and back, exactly.
 
-Lists, texts, finite floats, whole numbers, true, false, null and objects with texts as keys stand for themselves.
+Lists, texts, finite floats, whole numbers, true, false, null and objects with texts as keys are written as such.
 Everything else is an object with one key that begins with ``$``:
 
     {"$tuple": [items]}      {"$set": [items]}       {"$frozenset": [items]}    {"$dict": [[key, value], ...]}
@@ -25,7 +25,11 @@ _MAX_BITS = 10_000
 
 
 def plain_text(value: object) -> str:
-    """Write plain data as JSON text, one text for one value."""
+    """Return plain data as JSON text, one text for one ``value``.
+
+    Raises:
+        DatasetError: The value is not plain data, or is nested too deeply.
+    """
     try:
         return json.dumps(encode(value), separators=(",", ":"))
     except RecursionError:
@@ -33,7 +37,11 @@ def plain_text(value: object) -> str:
 
 
 def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    """Turn plain data into what ``json`` can write; ``DatasetError`` for any other type."""
+    """Return ``value`` as data that ``json`` can write.
+
+    Raises:
+        DatasetError: The value is not plain data.
+    """
     write = _WRITERS.get(type(value))
     if write is None:
         raise DatasetError(f"got {describe_value(value)} ({type(value).__name__}), wanted plain data")
@@ -41,7 +49,11 @@ def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
 
 
 def decode(data: Any) -> Any:  # noqa: ANN401
-    """Turn what ``encode`` made back into the same data."""
+    """Return the value of which ``encode`` made ``data``.
+
+    Raises:
+        DatasetError: The data has an object with an unknown ``$`` key, or one with a wrong content.
+    """
     if isinstance(data, list):
         return [decode(item) for item in data]
     if not isinstance(data, dict):
@@ -60,7 +72,7 @@ def decode(data: Any) -> Any:  # noqa: ANN401
 def _write_str(value: str) -> Any:  # noqa: ANN401
     try:
         value.encode()
-    except UnicodeEncodeError:  # JSON would join two halves that stand side by side
+    except UnicodeEncodeError:  # JSON would join two neighbouring halves
         return {"$str": value.encode("utf-8", "surrogatepass").hex()}
     return value
 

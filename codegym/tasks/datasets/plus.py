@@ -56,13 +56,24 @@ class Loop:
 
 
 def task_number(task_id: str) -> int:
-    """Give the number at the end of a task id such as ``Mbpp/2``; -1 where there is none."""
+    """Return the number at the end of a ``task_id`` such as ``Mbpp/2``, -1 if there is none."""
     tail = task_id.rpartition("/")[2]
     return int(tail) if tail.isdecimal() else -1
 
 
 def native_examination(family: str, number: int, row: Row, program: str, entry_point: str) -> RecordedTests:
-    """Make the checks of a row with ``base_input`` and ``plus_input``."""
+    """Return the checks of a row with ``base_input`` and ``plus_input``.
+
+    Args:
+        family: Data set, "humaneval" or "mbpp".
+        number: Number of the task in the data set.
+        row: The row to read.
+        program: Source of the reference solution, which computes the expected values.
+        entry_point: Name of the function under test.
+
+    Raises:
+        DatasetError: The inputs are missing or have another form.
+    """
     inputs: list[object] = []
     for name in ("base_input", "plus_input"):
         value = row.data(name) or []  # some rows of MBPP+ have {} or "" for no inputs
@@ -74,7 +85,16 @@ def native_examination(family: str, number: int, row: Row, program: str, entry_p
 
 
 def hub_examination(family: str, number: int, loop: Loop, row: Row, program: str, entry_point: str) -> RecordedTests:
-    """Make the checks of a row whose ``test`` has such a loop."""
+    """Return the checks of a row whose ``test`` has such a loop.
+
+    Args:
+        family: Data set, "humaneval" or "mbpp".
+        number: Number of the task in the data set.
+        loop: The loop over inputs, from ``find_loop``.
+        row: The row to read.
+        program: Source of the reference solution, for loops without results.
+        entry_point: Name of the function under test.
+    """
     sources = [ast.unparse(node) for node in loop.inputs]
     if loop.results is not None:
         results = [ast.unparse(node) for node in loop.results]
@@ -115,7 +135,7 @@ def _is_wanted_import(node: ast.stmt) -> bool:
 
 
 def find_loop(body: Sequence[ast.stmt]) -> Loop | None:
-    """Find the loop over literal ``inputs`` (and ``results``) that ends ``body``; None for any other body."""
+    """Return the loop over literal ``inputs`` (and ``results``) that ends ``body``, None for any other body."""
     lists = dict(filter(None, map(_literal_list, body)))
     loop = body[-1] if body else None
     if not isinstance(loop, ast.For) or len(loop.body) != 1:
@@ -142,7 +162,7 @@ def _literal_list(node: ast.stmt) -> tuple[str, list[ast.expr]] | None:
 
 
 def _compared_call(node: ast.stmt) -> tuple[str, float] | None:
-    """Give the function that is called with ``*inp`` and the tolerance of its output."""
+    """Return the function that is called with ``*inp`` and the tolerance of its output."""
     calls = [part for part in ast.walk(node) if isinstance(part, ast.Call) and _is_spread(part)]
     numbers = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
     if not calls or not numbers or not isinstance(numbers[-1], int | float):

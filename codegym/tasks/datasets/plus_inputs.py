@@ -1,7 +1,7 @@
 """Arguments of evalplus's native format: JSON has no tuples, sets or complex numbers, so some tasks need repair.
 
-``_REPAIRS`` says for each of those tasks of MBPP+ how its arguments were before they became JSON; the facts are
-those of ``evalplus.data.mbpp``.
+``_REPAIRS`` restores, for each of those tasks of MBPP+, the arguments as they were before they became JSON, as
+``evalplus.data.mbpp`` does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ Arguments = list[Any]
 
 
 def restore_inputs(family: str, number: int, inputs: list[Arguments], field: str) -> list[Arguments]:
-    """Give every list of arguments its tuples, sets and complex numbers back."""
+    """Return every list of arguments with its tuples, sets and complex numbers.
+
+    Args:
+        family: Data set, "humaneval" or "mbpp".
+        number: Number of the task in the data set.
+        inputs: Lists of arguments, as JSON has them.
+        field: Name of the field, for the message.
+
+    Raises:
+        DatasetError: The arguments have another form than the task's.
+    """
     repair = _REPAIRS.get(number) if family == "mbpp" else None
     if repair is None:
         return inputs
@@ -27,7 +37,11 @@ def restore_inputs(family: str, number: int, inputs: list[Arguments], field: str
 
 
 def source_of(value: object) -> str:
-    """Write plain data as Python; ``inf`` and ``nan`` are names there."""
+    """Return the Python source of a plain ``value``; ``inf`` and ``nan`` are names in it.
+
+    Raises:
+        DatasetError: The value has no source, such as a whole number of more than 4300 digits.
+    """
     try:
         return repr(value)
     except (ValueError, RecursionError) as error:  # a whole number of more than 4300 digits
@@ -35,7 +49,7 @@ def source_of(value: object) -> str:
 
 
 def _tuples(value: Any, depth: int) -> Any:  # noqa: ANN401
-    """Make tuples of the lists in the outer ``depth`` levels; -1 for all."""
+    """Return a value with tuples for the lists in its outer ``depth`` levels; -1 for all levels."""
     if depth == 0 or not isinstance(value, list):
         return value
     return tuple(_tuples(item, depth - 1) for item in value)

@@ -1,15 +1,14 @@
 """How evalplus decides whether an output is right; the source of these functions is sent into the examiner.
 
-Only the standard library may be used here, and every function stands for itself together with those it names in
-``USES``. ``out`` is what the function under test returned, ``expected`` what the reference solution returned,
-``arguments`` what both were called with.
+Only the standard library may be used here, and of the other functions only those in ``USES``. ``out`` is the result of
+the function under test, ``expected`` that of the reference solution, ``arguments`` are those of both calls.
 
-The general rule: equal outputs agree; otherwise, where a tolerance is given or everything expected is a float
+The general rule: equal outputs agree; otherwise, if a tolerance is given or everything expected is a float
 (then 1e-6), both have one type and length and each number differs by at most ``atol + 1e-7 |expected|``. In the
 original such a 1e-6 also holds for all later inputs of the task; here inputs do not influence each other.
 """
 
-# ruff: noqa: D103 - one line each, described above; the source is sent as it stands
+# ruff: noqa: D103 - one line each, described above; the source is sent unchanged
 
 import math
 from collections.abc import Callable
@@ -93,4 +92,4 @@ ORACLES: dict[str, dict[int, Callable[..., bool]]] = {
 """Task number -> oracle of the tasks that have one of their own."""
 
 USES: tuple[Callable[..., bool], ...] = (agrees, close, near)
-"""What the oracles call."""
+"""Functions that the oracles call."""

@@ -1,4 +1,4 @@
-"""A row of a data set, with access to its fields that says what is wrong where something is."""
+"""A row of a data set; reading a field raises an error that names it and what was expected there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _SAFE_DIGITS = 4000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its decoded fields and its 1-based line (or position) in the source."""
+    """One row: its decoded fields and its 1-based line (or position) in the source.
+
+    Args:
+        values: Decoded fields by name.
+        line: Line or position of the row, from 1, for messages.
+    """
 
     values: Mapping[str, object]
     line: int = 1
@@ -25,7 +30,15 @@ class Row:
         return self.values.get(str(name)) is not None
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Give a field of text, with newlines normalised; a missing one is ``default``, or an error without it."""
+        """Return a text field, with newlines normalised.
+
+        Args:
+            name: Name of the field.
+            default: Value of a missing field; None makes that an error.
+
+        Raises:
+            DatasetError: The field is missing, or is not text.
+        """
         value = self.values.get(name)
         if value is None and default is not None:
             return default
@@ -34,7 +47,14 @@ class Row:
         return unix_newlines(value)
 
     def texts(self, name: str) -> list[str]:
-        """Give a field that is a list of texts, or such a list as JSON text; a missing one is empty."""
+        """Return a field that is a list of texts, or such a list as JSON text; a missing one is empty.
+
+        Args:
+            name: Name of the field.
+
+        Raises:
+            DatasetError: The field has another form.
+        """
         value = self.data(name)
         if value is None or value == "":
             return []
@@ -43,7 +63,14 @@ class Row:
         return [unix_newlines(item) for item in value]
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """Give a field that is an object, or an object as JSON text; a missing one is empty."""
+        """Return a field that is an object, or an object as JSON text; a missing one is empty.
+
+        Args:
+            name: Name of the field.
+
+        Raises:
+            DatasetError: The field has another form.
+        """
         value = self.data(name)
         if value is None or value == "":
             return {}
@@ -52,7 +79,14 @@ class Row:
         return value
 
     def data(self, name: str) -> object:
-        """Give any field; text that looks like a JSON list or object is decoded."""
+        """Return any field; text that looks like a JSON list or object is decoded.
+
+        Args:
+            name: Name of the field.
+
+        Raises:
+            DatasetError: The text looks like JSON and is not.
+        """
         value = self.values.get(name)
         if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
             return value
@@ -62,7 +96,14 @@ class Row:
             raise self.error(name, f"JSON ({error})") from error
 
     def task_id(self, *names: str) -> str:
-        """Give the first of these fields that is there, as text; else the position in the source, from 0."""
+        """Return the first of these fields that is present, as text; else the position in the source, from 0.
+
+        Args:
+            names: Names of the fields, in order of preference.
+
+        Raises:
+            DatasetError: The field is neither text nor a whole number.
+        """
         for name in names:
             value = self.values.get(name)
             if value is not None and value != "":
@@ -72,7 +113,14 @@ class Row:
         return str(self.line - 1)
 
     def metadata(self, *names: str) -> dict[str, object]:
-        """Give those of these fields that are there and not empty, as plain JSON data."""
+        """Return those of these fields that are present and not empty, as plain JSON data.
+
+        Args:
+            names: Names of the fields.
+
+        Raises:
+            DatasetError: A field is not plain data.
+        """
         values = {name: self.values[name] for name in names if self.values.get(name) not in (None, "", [], {})}
         try:
             return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items()}
@@ -80,7 +128,12 @@ class Row:
             raise DatasetError(f"fields {', '.join(values)}: not plain data ({error})") from error
 
     def error(self, name: str, wanted: str) -> DatasetError:
-        """Make the error that says what field ``name`` holds and what was wanted there."""
+        """Return an error about a field, for the caller to raise.
+
+        Args:
+            name: Name of the field.
+            wanted: Description of what the field should hold.
+        """
         if name not in self.values:
             there = ", ".join(sorted(map(str, self.values))) or "none"
             return DatasetError(f"field {name!r} is missing, wanted {wanted}; the fields are: {there}")
@@ -88,12 +141,16 @@ class Row:
 
 
 def unix_newlines(text: str) -> str:
-    r"""Make every line end a plain ``\n``."""
+    r"""Return ``text`` with a plain ``\n`` for every line end."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    """Decode JSON, whole numbers of any length included (TACO has rows with more than 4300 digits)."""
+    """Return the value of a JSON ``text``, with whole numbers of any length (TACO has rows with more than 4300 digits).
+
+    Raises:
+        ValueError: The text is not JSON.
+    """
     return json.loads(text, parse_int=_whole_number)
 
 

@@ -1,4 +1,4 @@
-"""The record that describes a data set: how a row becomes a task, where the rows are, and what is known of them."""
+"""The record that describes a data set: how a row becomes a task, its repository, and what is known of it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class DatasetSpec:
         size: Number of rows.
         licence: Licence of the rows.
         homepage: Address of the paper or of the authors' repository.
-        comparison: How outputs and values are compared with the expected ones.
-        gold: What is known of the data set's own solutions: do they pass?
+        comparison: Rule that compares outputs and values with the expected ones.
+        gold: Results of the data set's own solutions in the sandbox, as far as they are known.
     """
 
     read: Callable[..., Task]

@@ -1,10 +1,10 @@
 """Splitting a HumanEval-style ``def check(candidate)`` into checks that count one by one.
 
-Each check is source that runs at module level, where ``candidate`` is the function under test. All of them pass
-exactly if ``check(candidate)`` passes. A body is cut between its statements; what a check needs of the statements
-before it is repeated in front of it. Where a check binds names or needs such statements it becomes the body of a
-function, so that names like ``str`` in it hide no builtin from the next one. A body that cannot be cut safely is
-left whole: one check that calls ``check``.
+Each check is source that runs at module level; ``candidate`` is the function under test. All of them pass exactly if
+``check(candidate)`` passes. A body is cut between its statements. What a check needs of the statements before it is
+repeated in front of it. If a check binds names or needs such statements, it becomes the body of a function, so that
+names like ``str`` in it hide no builtin from the next one. A body that cannot be cut safely is left whole: one check
+that calls ``check``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _BINDINGS = (*_DEFINITIONS, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import
 
 
 def split_check(check: ast.FunctionDef, helpers: Sequence[ast.stmt], program_names: frozenset[str]) -> list[str] | None:
-    """Cut the body of ``check``, or give None where that would not be safe.
+    """Return the parts of the body of ``check``, None if cutting it would not be safe.
 
     Args:
-        check: the function; its only parameter is the function under test.
-        helpers: the other statements of the examiner, which may define functions that ``check`` uses.
-        program_names: other names for the function under test.
+        check: The function; its only parameter is the function under test.
+        helpers: Other statements of the examiner, which may define functions that ``check`` uses.
+        program_names: Other names of the function under test.
     """
     body = [node for node in check.body if not _is_idle(node)]
     if len(check.args.args) != 1 or check.decorator_list or any(map(_forbids_cutting, body)):
@@ -59,7 +59,7 @@ def _source(check: ast.FunctionDef, setup: list[ast.stmt], node: ast.stmt) -> st
 
 
 def _needed(before: list[ast.stmt], node: ast.stmt) -> list[ast.stmt]:
-    """Keep of the statements before a check those that it uses, and those that do more than bind a name."""
+    """Return those statements before a check that it uses, and those that do more than bind a name."""
     wanted = _loads(node)
     kept: list[ast.stmt] = []
     for other in reversed(before):
@@ -89,7 +89,7 @@ def _forbids_cutting(node: ast.stmt) -> bool:
 
 
 def _own_parts(node: ast.AST) -> list[ast.AST]:
-    """List the node and its descendants, without those inside scopes of their own."""
+    """Return the node and its descendants, without those inside scopes of their own."""
     parts = [node]
     if not isinstance(node, _SCOPES):
         for child in ast.iter_child_nodes(node):
@@ -98,7 +98,7 @@ def _own_parts(node: ast.AST) -> list[ast.AST]:
 
 
 def _asserting_functions(nodes: Sequence[ast.stmt]) -> set[str]:
-    """Name the functions that can fail a test: they assert or raise, or use one that does."""
+    """Return the names of functions that can fail a test: they assert or raise, or use one that does."""
     functions = [node for node in nodes if isinstance(node, _DEFINITIONS)]
     names = {node.name for node in functions if _has_assert(ast.walk(node))}
     while more := {node.name for node in functions if node.name not in names and _loads(node) & names}:
@@ -117,7 +117,7 @@ def _has_assert(parts: Iterable[ast.AST]) -> bool:
 
 
 def _calls(node: ast.stmt, dependent: set[str]) -> bool:
-    """Say whether a statement is there only for what the function under test does in it, such as not to raise."""
+    """Whether a statement only matters for the effect of the function under test in it, such as not to raise."""
     return not isinstance(node, _BINDINGS) and bool(_loads(node) & dependent)
 
 
@@ -126,7 +126,7 @@ def _locals(body: list[ast.stmt]) -> set[str]:
 
 
 def _dependent_names(nodes: Sequence[ast.stmt], tested: frozenset[str], local: set[str]) -> set[str]:
-    """Name everything whose value may come from the function under test.
+    """Return every name whose value may come from the function under test.
 
     A call may change its arguments, so the local names of a statement that calls it count as well.
     """
@@ -143,7 +143,7 @@ def _dependent_names(nodes: Sequence[ast.stmt], tested: frozenset[str], local: s
 
 
 def _share_state(body: list[ast.stmt], checks: set[ast.stmt]) -> bool:
-    """Say whether one check might change what another statement sees."""
+    """Whether one check might change a value that another statement reads."""
     setup = [node for node in body if node not in checks]
     before = _locals(setup)
     changeable = _changeable_names(setup)
@@ -159,12 +159,12 @@ def _share_state(body: list[ast.stmt], checks: set[ast.stmt]) -> bool:
 
 
 def _loop_names(*nodes: ast.stmt) -> set[str]:
-    """Name the loop variables that all of these statements have: each binds them before it uses them."""
+    """Return the loop variables that all of these statements have: each binds them before it uses them."""
     return set.intersection(*(_stores(node.target) if isinstance(node, ast.For) else set() for node in nodes))
 
 
 def _changeable_names(setup: list[ast.stmt]) -> set[str]:
-    """Name what may stand for something that can be changed in place, or uses such a thing."""
+    """Return the names of values that may be changed in place, or that use such a value."""
     names: set[str] = set()
     for node in setup:
         constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
@@ -183,7 +183,7 @@ def _loads(node: ast.AST) -> set[str]:
 
 
 def _stores(node: ast.AST) -> set[str]:
-    """Name what a statement binds in its own scope."""
+    """Return the names that a statement binds in its own scope."""
     names: set[str] = set()
     for part in _own_parts(node):
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):

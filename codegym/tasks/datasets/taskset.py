@@ -15,18 +15,22 @@ from codegym.tasks.record import Task
 class TaskSet(Sequence[Task]):
     """The tasks of a source of rows, in its order.
 
-    Every row is read once at the start, so that a bad one shows now and not after hours of training, and is then
-    forgotten: a task set of any length holds no task, only where each one is. A slice is a task set as well.
+    Every row is read once at the start, so that a bad one is reported now and not after hours of training, and is then
+    forgotten: a task set of any length holds no task, only the index of each row. A slice is a task set as well.
 
         tasks = load_tasks("mbpp", "mbpp.jsonl")
         tasks[0].prompt, tasks.by_id(601).checks, len(tasks[:100])
 
     Args:
-        rows: where the rows come from.
-        read: makes a task of a row.
-        strict: raise ``DatasetError`` for the first bad row; otherwise leave bad rows out, list them in
-            ``rejected_rows`` and warn once with their number.
-        limit: stop after so many tasks.
+        rows: Rows of a file or of the Hub.
+        read: Function that makes a task of a row.
+        strict: Whether to raise ``DatasetError`` for the first bad row. Otherwise bad rows are left out, listed in
+            ``rejected_rows``, and counted in one warning.
+        limit: Largest number of tasks; None reads all rows.
+
+    Raises:
+        DatasetError: A row is bad and ``strict`` is set, an id occurs twice, or there is no task at all.
+        ValueError: ``limit`` is below 1.
     """
 
     def __init__(
@@ -77,7 +81,14 @@ class TaskSet(Sequence[Task]):
         return f"{self._rows.name}, line {self._rows.line(index)}"
 
     def by_id(self, task_id: object) -> Task:
-        """Give the task of that id, compared as text; ``KeyError`` where there is none."""
+        """Return the task with that id.
+
+        Args:
+            task_id: Id of the task, compared as text.
+
+        Raises:
+            KeyError: There is no such task.
+        """
         index = self._ids.get(str(task_id))
         if index is None:
             raise KeyError(f"no task {task_id!r} among {len(self)} of {self._rows.name}")

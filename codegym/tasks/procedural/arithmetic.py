@@ -55,7 +55,11 @@ class Arithmetic(Procedural):
         return self.by_id("arithmetic:" + "".join(parts))
 
     def by_id(self, task_id: object) -> Task:
-        """Return the task of an id such as "arithmetic:*3+2", of any length."""
+        """Return the task of an id such as "arithmetic:*3+2", of any length.
+
+        Raises:
+            KeyError: The id has another form.
+        """
         family, _, steps = str(task_id).partition(":")
         parts = tuple(_PART.findall(steps))
         if family != self.name or not parts or "".join(map("".join, parts)) != steps:

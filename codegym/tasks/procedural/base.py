@@ -107,7 +107,7 @@ class Procedural:
             the highest number.
         split: "train" or "test". The two have no prompt and no behaviour in common: the behaviour is what the solution
             returns on eight fixed arguments, its hash decides, and a fifth of the behaviours is for testing.
-        difficulty: From 0 to 1: share of the tasks' parts that are easily got wrong.
+        difficulty: Number from 0 to 1: the larger, the more the tasks consist of parts that often go wrong.
 
     Raises:
         ValueError: An argument is out of range.
@@ -179,7 +179,7 @@ class Procedural:
         Args:
             source: The only source of randomness.
             horizon: Number of lines between ``def`` and the last ``return``.
-            difficulty: From 0 to 1, as in the constructor.
+            difficulty: Number from 0 to 1, as in the constructor.
         """
         raise NotImplementedError
 

@@ -13,12 +13,12 @@ from codegym.tasks.procedural.base import Procedural, SolutionLine, TaskDraft
 from codegym.tasks.procedural.grammar import BUILTINS
 
 _VARIABLE = re.compile(r"\bv\b")
-_LEAST = 12  # operations that the hardest tasks choose from,
-_CHOICE = 6  # or so many more than the task has lines, since not every one fits after the others
+_LEAST = 12  # the hardest tasks choose from this number of operations,
+_CHOICE = 6  # or from this number more than the task has lines, since not every one fits after the others
 
 
 class Operation(NamedTuple):
-    """What a prompt calls an operation, how it is written and how it goes wrong; ``v`` stands for the variable."""
+    """An operation: its phrase in prompts, its source and its plausible wrong sources; ``v`` is the variable."""
 
     phrase: str
     right: str
@@ -27,19 +27,19 @@ class Operation(NamedTuple):
 
 
 def operations(table: str) -> tuple[Operation, ...]:
-    """Read a table of operations: bug rate in percent ; phrase ; right ; wrong ; wrong ..., a line each."""
+    """Return the operations of a ``table``: bug rate in percent ; phrase ; right ; wrong ; wrong ..., a line each."""
     rows = [[cell.strip() for cell in row.split(";")] for row in table.strip().splitlines()]
     return tuple(Operation(row[1], row[2], tuple(row[3:]), int(row[0]) / 100) for row in rows)
 
 
 @dataclass(frozen=True)
 class Chains:
-    """What a family of straight-line programs consists of.
+    """The parts of a family of straight-line programs.
 
     Args:
-        steps: the operations; all of a task are different.
-        ends: what the last line may return.
-        variables: one letter each.
+        steps: Operations of the lines; those of one task are all different.
+        ends: Operations of the last line.
+        variables: Names of the variable, one letter each.
     """
 
     steps: tuple[Operation, ...]
@@ -48,11 +48,20 @@ class Chains:
 
     @cached_property
     def bug_rates(self) -> dict[str, float]:
-        """How often each operation goes wrong."""
+        """Probability that each operation goes wrong."""
         return {operation.phrase: operation.bug_rate for operation in (*self.steps, *self.ends)}
 
     def sketch(self, source: random.Random, horizon: int, difficulty: float, first: object) -> TaskDraft | None:
-        """Choose steps, an end and a variable such that each wrong line changes what comes of ``first``."""
+        """Return steps, an end and a variable such that each wrong line changes the result for ``first``.
+
+        None if no operation fits.
+
+        Args:
+            source: The only source of randomness.
+            horizon: Number of steps.
+            difficulty: Number from 0 to 1: the larger, the more the steps are those that often go wrong.
+            first: Argument of the call by which wrong lines are noticed.
+        """
         value = first
         chosen: list[Operation] = []
         spoiled: list[object] = []
@@ -78,7 +87,7 @@ class Chains:
         return TaskDraft(prompt, tuple(lines), discriminating_input)
 
     def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
+        """Yield texts that hold every word of the prompts and programs."""
         for variable in self.variables:
             yield f"f({variable}):"
             yield f"def f({variable}):\n"
@@ -96,7 +105,7 @@ def _shuffled(source: random.Random, operations: tuple[Operation, ...]) -> list[
 def _apply(
     operation: Operation, value: object, spoiled: list[object], is_step: bool
 ) -> tuple[object, list[object]] | None:
-    """The value after an operation, and after each program with one wrong line; None where one of these is the same.
+    """Return the value after an operation, and after each program with one wrong line; None if two are the same.
 
     A step that is left out is a wrong line too.
     """
@@ -119,7 +128,7 @@ def _functions(operation: Operation) -> list[Callable[[object], object]]:
 
 @cache
 def _pool(steps: tuple[Operation, ...], difficulty: float, least: int) -> tuple[Operation, ...]:
-    """The share of the steps that goes wrong most often; the hardest share has so many."""
+    """Return those steps that go wrong most often: all at difficulty 0, and ``least`` of them at 1."""
     hardest = sorted(steps, key=lambda step: -step.bug_rate)
     return tuple(hardest[: round(len(hardest) - difficulty * (len(hardest) - least))])
 
@@ -131,13 +140,13 @@ def _line(operation: Operation, variable: str, start: str) -> SolutionLine:
 
 
 class ChainFamily(Procedural):
-    """A family whose programs are chains; a subclass says of what, in ``chains``, and on what, with ``_argument``."""
+    """A family whose programs are chains; a subclass sets ``chains`` and writes ``sample_arguments``."""
 
     horizons: ClassVar[tuple[int, int]] = (1, 12)
     chains: ClassVar[Chains]
 
     def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
+        """Yield texts that hold every word of the prompts and programs."""
         return self.chains.examples()
 
     def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft | None:

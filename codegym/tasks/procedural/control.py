@@ -38,7 +38,7 @@ class Control(Procedural):
     horizon: int | tuple[int, int] = (3, 8)
 
     def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
+        """Yield texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
     def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
@@ -74,7 +74,7 @@ class _Writer:
     difficulty: float
 
     def block(self, lines: int, items: tuple[str, ...]) -> tuple[Statement, ...]:
-        """Statements that have so many lines together; ``items`` are the variables of the loops around them."""
+        """Return statements with this number of lines; ``items`` are the variables of the loops around them."""
         written: list[Statement] = []
         while lines:
             kinds = [kind for kind, least in _LEAST.items() if least <= lines and (kind != "times" or len(items) < 2)]

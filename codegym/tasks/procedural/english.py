@@ -44,14 +44,17 @@ _CONSTRUCTS = {
 
 
 def describe(source: str) -> str:
-    r"""Describe a function of the families' grammar in low-level English, construct by construct.
+    r"""Return a description of a function of the families' grammar in low-level English, construct by construct.
 
     >>> describe("def f(a):\n    s = len(a)\n    for i in a:\n        s += i * 2\n    return s\n")
     'define f of a: set s to length of a; for each i in a (add i times 2 to s); return s\n'
 
+    Args:
+        source: Source of one function.
+
     Raises:
-        ValueError: the source holds something else than one function, or a construct that has no words yet.
-        SyntaxError: it is no Python.
+        ValueError: The source holds something else than one function, or a construct without words.
+        SyntaxError: The source is not valid Python.
     """
     body = ast.parse(source).body
     if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
@@ -61,7 +64,7 @@ def describe(source: str) -> str:
 
 
 def constructs(source: str) -> list[str]:
-    """Give the names of the constructs in a program, sorted.
+    """Return the names of the constructs in the program ``source``, sorted.
 
     >>> constructs("x = [i for i in y[1:] if i > 2]")
     ['comparison', 'comprehension', 'slice']
@@ -97,7 +100,7 @@ def _statement(node: ast.stmt) -> str:
 
 
 def _simple(node: ast.stmt) -> str:
-    """A statement without a block."""
+    """Return the words of a statement without a block."""
     match node:
         case ast.Assign(targets=[target]):
             return f"set {_say(target)} to {_say(node.value)}"
@@ -123,7 +126,7 @@ def _say(node: ast.expr | None) -> str:
 
 
 def _part(node: ast.expr) -> str:
-    """An operand, in parentheses where it is an operation itself."""
+    """Return the words of an operand, in parentheses if it is an operation itself."""
     said = _say(node)
     return f"({said})" if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.IfExp) else said
 

@@ -1,4 +1,4 @@
-"""The grammar of the families' programs: which statements may run in this process, and with what guards."""
+"""The grammar of the families' programs: statements that may run in this process, and their guards."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _METHODS = re.compile(
 _PADDING = frozenset(["ljust", "rjust"])
 
 
-class Returned(Exception):  # noqa: N818 - it is how a function ends, wherever in its loops it stands
-    """What a ``return`` raises, with the value."""
+class Returned(Exception):  # noqa: N818 - it ends a function, at any depth of its loops
+    """Exception that a ``return`` raises, with the value."""
 
 
 def _give(value: object) -> None:
@@ -42,7 +42,7 @@ def _fit(value: Any) -> object:
 
 
 def _times(left: int, right: int) -> int:
-    """Multiplication, of which a few make a huge value."""
+    """Return the product; a few multiplications can make a huge value."""
     if isinstance(left, int) and isinstance(right, int):
         if -_SMALL < left < _SMALL and -_SMALL < right < _SMALL:
             return left * right
@@ -74,7 +74,7 @@ BUILTINS: dict[str, object] = {function.__name__: function for function in _ALLO
 
 
 def compile_statement(text: str) -> CodeType | None:
-    """Compile a statement with its guards; None where it is outside the grammar or no Python at all."""
+    """Return the code of the statement ``text`` with its guards, None if it is outside the grammar or no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a policy may well write "1 is 1"
@@ -101,10 +101,10 @@ def _allowed(node: ast.AST) -> bool:
 
 
 class _Guards(ast.NodeTransformer):
-    """Puts the guards in: ``_step`` into loops, ``_fit`` around what is kept, ``_times`` for ``*``.
+    """Transformer that inserts the guards: ``_step`` into loops, ``_fit`` around kept values, ``_times`` for ``*``.
 
     Raises:
-        ValueError: a node is outside the grammar.
+        ValueError: A node is outside the grammar.
     """
 
     def visit(self, node: ast.AST) -> Any:  # what generic_visit calls for every node

@@ -1,11 +1,11 @@
-"""Runs programs of the families in this process: fast, and only what their grammar allows.
+"""An interpreter for programs of the families in this process: fast, and only for their grammar.
 
 A program is one function: a ``def`` line and statements that are indented by four spaces, each on a line of its own.
-Every statement at that level, with what is nested in it, is compiled once and kept, since the statements of a family
-come again and again. Before that its syntax tree is checked: only the nodes, names and methods listed here, and no
-name that begins with an underscore. While it runs, loops count their steps and assignments the size of their value,
-so that neither time nor memory runs away. This is a filter for what tiny policies write and no sandbox for hostile
-programs: verdicts come from ``codegym.Judge``.
+Every statement at that level, with the statements inside it, is compiled once and cached, since the statements of a
+family recur. Before that its syntax tree is checked: only the nodes, names and methods listed here, and no name
+that begins with an underscore. At run time, loops count their steps and assignments the size of their value, so that
+time and memory are bounded. This is a filter for the programs of tiny policies and no sandbox for hostile ones:
+verdicts come from ``codegym.Judge``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_LINE = 200
 
 @lru_cache(maxsize=1 << 12)
 def compile_statements(lines: tuple[str, ...]) -> tuple[CodeType, ...] | None:
-    """Compile the indented lines of a program; None where one is outside the grammar or no Python at all."""
+    """Return the code of the indented ``lines`` of a program, None if one is outside the grammar or no Python."""
     statements: list[str] = []
     for line in lines:
         code = line.lstrip(" ")
@@ -50,7 +50,7 @@ _compiled = lru_cache(maxsize=1 << 16)(compile_statement)
 
 
 def compile_program(lines: Iterable[str]) -> Program | None:
-    """Compile a program; None where it is not one function ``f`` within the grammar."""
+    """Return the program of these ``lines``, None if it is not one function ``f`` within the grammar."""
     body = iter(lines)
     head = next((line for line in body if line.strip(" ") and not line.lstrip(" ").startswith("#")), "")
     match = _DEF.fullmatch(head)
@@ -59,10 +59,14 @@ def compile_program(lines: Iterable[str]) -> Program | None:
 
 
 def call(program: Program, arguments: Sequence[object]) -> object:
-    """Call a program on fresh copies of the arguments and give what it returns, None where it returns nothing.
+    """Call a program on fresh copies of the arguments; return its result.
+
+    Args:
+        program: Program from ``compile_program``.
+        arguments: Positional arguments of the call.
 
     Raises:
-        Exception: whatever the program raises; ``StopIteration`` where its loops take too many steps.
+        Exception: Any exception of the program; ``StopIteration`` if its loops take too many steps.
     """
     parameters, codes = program
     names = BUILTINS | {"_step": iter(range(MAX_STEPS)).__next__}
@@ -77,7 +81,12 @@ def call(program: Program, arguments: Sequence[object]) -> object:
 
 
 def outputs(program: Program | None, inputs: Iterable[Sequence[object]]) -> list[object] | None:
-    """Call a program on each of the inputs; None where it fails on one of them."""
+    """Return the results of a program for each of the inputs, None if it fails on one of them.
+
+    Args:
+        program: Program from ``compile_program``; None fails.
+        inputs: Positional arguments of each call.
+    """
     if program is None:
         return None
     try:
@@ -87,7 +96,12 @@ def outputs(program: Program | None, inputs: Iterable[Sequence[object]]) -> list
 
 
 def passes(checks: Iterable[Check], program: Program | None) -> bool:
-    """Say whether a program of the families passes call checks."""
+    """Return whether a program of the families passes call checks.
+
+    Args:
+        checks: Checks of the task; others than call checks are ignored.
+        program: Program from ``compile_program``; None does not pass.
+    """
     if program is None:
         return False
     try:

@@ -34,7 +34,7 @@ class Machines(Procedural):
     horizon: int | tuple[int, int] = (7, 10)
 
     def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
+        """Yield texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
     def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
@@ -82,13 +82,13 @@ def _count(source: random.Random) -> Statement:
 
 
 def _shared(source: random.Random, lines: int, parts: int) -> list[int]:
-    """Share lines among parts, each of which gets at least one."""
+    """Return shares of the lines for each part, at least one each."""
     cuts = sorted(source.sample(range(1, lines), parts - 1))
     return [after - before for before, after in zip([0, *cuts], [*cuts, lines], strict=True)]
 
 
 def _filled(source: random.Random, lines: int, simple: Callable[[], Statement]) -> tuple[Statement, ...]:
-    """Statements of one line, or of two with a condition, that have so many lines together."""
+    """Return statements of one line, or of two with a condition, with this number of lines together."""
     written = []
     while lines > 0:
         conditional = lines > 1 and source.random() < 0.6
@@ -98,7 +98,7 @@ def _filled(source: random.Random, lines: int, simple: Callable[[], Statement]) 
 
 
 def _automaton(source: random.Random, horizon: int) -> list[Statement]:
-    """A machine whose state says how the next number is taken."""
+    """Return a machine whose state decides how the next number is taken."""
     lines = horizon - 3
     states = source.randint(2, min(4, lines // 2))
     branches = []
@@ -113,7 +113,7 @@ def _automaton(source: random.Random, horizon: int) -> list[Statement]:
 
 
 def _walker(source: random.Random, horizon: int) -> list[Statement]:
-    """A walker on a ring that counts at some places."""
+    """Return a walker on a ring that counts at some places."""
     ring = source.randint(5, 9)
     moves = [
         Statement("move", f"p = (p + i) % {ring}", f"walk i round {ring}"),
@@ -130,7 +130,7 @@ def _walker(source: random.Random, horizon: int) -> list[Statement]:
 
 
 def _stack(source: random.Random, horizon: int) -> list[Statement]:
-    """A machine that keeps some numbers on a stack and takes them back later."""
+    """Return a machine that keeps some numbers on a stack and takes them back later."""
     pushes = [Statement("push", "b.append(i)", "push i"), Statement("push", "b.append(i + n)", "push i and n")]
     pops = [Statement("pop", "n += b.pop()", "add pop"), Statement("pop", "n -= b.pop()", "take pop")]
     pop = Statement("when", "elif b:", "else if any", (source.choice(pops),))

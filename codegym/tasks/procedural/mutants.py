@@ -14,15 +14,15 @@ _MOVED_SHARE = 0.2  # of the wrong lines: left out, or in the wrong order
 
 
 def inject_bugs(task: Task, rng: np.random.Generator, rate: float = 1.0) -> str:
-    """Write a program for a procedural task in which each line is wrong with its own probability.
+    """Return a program for a procedural task in which each line is wrong with its own probability.
 
     A line has the wrong number, operator, variable or function, is missing or comes too late; alone each of these makes
     the program fail. The probabilities are the bug rates of the lines' operations (``task.metadata["bug_rates"]``).
 
     Args:
-        task: of a procedural family.
-        rng: where chance comes from.
-        rate: what the bug rates are multiplied by; 0 gives the solution.
+        task: Task of a procedural family.
+        rng: The only source of randomness.
+        rate: Factor of the bug rates; 0 returns the solution.
     """
     lines = _lines(task)
     spoiled = np.flatnonzero(rng.random(len(lines)) < np.multiply(rate, _listed(task, "bug_rates")))
@@ -36,7 +36,7 @@ def inject_bugs(task: Task, rng: np.random.Generator, rate: float = 1.0) -> str:
 
 
 def _move(task: Task, written: list[str | None], place: int, away: bool) -> bool:
-    """Leave a line out or swap it with the next, where that alone spoils the solution; say whether it was done."""
+    """Leave a line out or swap it with the next, if that alone spoils the solution; return whether it was done."""
     lines = _lines(task)
     changed = _without(lines, place) if away else _swapped(lines, place)
     if changed is None or passes(task.checks, compile_program(changed)):
@@ -49,9 +49,13 @@ def _move(task: Task, written: list[str | None], place: int, away: bool) -> bool
 
 
 def mutants(task: Task, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
-    """Give programs with one wrong line and the number of that line, from 1, in random order; none passes the checks.
+    """Yield programs with one wrong line and the number of that line, from 1, in random order; none passes the checks.
 
-    The number of a missing line is that of the line that stands in its place, and of two swapped lines the first's.
+    The number of a missing line is that of the line in its place, and of two swapped lines the first's.
+
+    Args:
+        task: Task of a procedural family.
+        rng: The only source of randomness.
     """
     lines = _lines(task)
     found = [(changed, place) for place in range(1, len(lines)) for changed in _changed(task, lines, place)]
@@ -68,13 +72,13 @@ def _changed(task: Task, lines: list[str], place: int) -> Iterator[list[str]]:
 
 
 def _without(lines: list[str], place: int) -> list[str] | None:
-    """The lines without one, None where Python could not read them or it is the last one."""
+    """Return the lines without one, None if Python could not read them or it is the last one."""
     changed = [*lines[:place], *lines[place + 1 :]]
     return changed if place < len(lines) - 1 and compile_program(changed) else None
 
 
 def _swapped(lines: list[str], place: int) -> list[str] | None:
-    """The lines with one after its successor, None where they are not neighbours in one block."""
+    """Return the lines with one after its successor, None if they are not neighbours in one block."""
     if place > len(lines) - 3 or _depth(lines[place]) != _depth(lines[place + 1]):
         return None
     changed = [*lines[:place], lines[place + 1], lines[place], *lines[place + 2 :]]
@@ -100,24 +104,26 @@ def _listed(task: Task, name: str) -> Sequence[float]:
 
 
 def pass_rate(task: Task, rate: float = 1.0) -> float:
-    """Give the probability that ``inject_bugs`` writes a program without a wrong line."""
+    """Return the probability that ``inject_bugs`` writes a program without a wrong line.
+
+    Args:
+        task: Task of a procedural family.
+        rate: Factor of the bug rates.
+    """
     _lines(task)
     return float(np.prod(_right(_listed(task, "bug_rates"), rate)))
 
 
 def pass_rates(bug_rates: Sequence[float] | Mapping[str, float], longest: int, rate: float = 1.0) -> list[float]:
-    """Give the pass rate for horizons 1 to ``longest``: the mean over all choices of so many different operations.
-
-    >>> pass_rates({"sort": 0.5, "reverse": 0.5, "double": 0.5}, longest=3)
-    [0.5, 0.25, 0.125]
+    """Return the pass rate for horizons 1 to ``longest``: the mean over all choices of that number of operations.
 
     Args:
-        bug_rates: of the operations that tasks are made of.
-        longest: the highest horizon.
-        rate: what the bug rates are multiplied by.
+        bug_rates: Bug rates of the operations that tasks are made of, all different in one task.
+        longest: Largest horizon, in lines.
+        rate: Factor of the bug rates.
 
     Raises:
-        ValueError: there are fewer operations than ``longest``.
+        ValueError: There are fewer operations than ``longest``.
     """
     rates = [*bug_rates.values()] if isinstance(bug_rates, Mapping) else [*bug_rates]
     if longest > len(rates):

@@ -1,4 +1,4 @@
-"""Slips of the pen: what a line becomes when one of its words is taken for another."""
+"""Mutations of a line: one of its words is taken for another."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FOR = {
 
 
 def mutations(line: str, names: Sequence[str]) -> list[str]:
-    """Give the line with one word wrong: a number off by one, another operator, function or variable.
+    """Return copies of a line with one word wrong: a number off by one, another operator, function or variable.
 
     >>> mutations("    s += 2", names=("s", "t"))
     ['    t += 2', '    s -= 2', '    s += 3', '    s += 1']
 
     Args:
-        line: of a program.
-        names: variables that are taken for one another.
+        line: Line of a program.
+        names: Variables that are confused with one another.
     """
     changed = []
     for match in _TOKEN.finditer(line):

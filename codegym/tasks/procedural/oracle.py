@@ -1,4 +1,4 @@
-"""The oracle of the families: which line of a program is truly the first wrong one."""
+"""The oracle of the families: the true first wrong line of a program."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Lines = Sequence[str]
 
 
 def first_wrong_line(task: Task, completion: str, spare: int = 0) -> int | None:
-    r"""Give the number, from 1, of the first line that spoils a program of a procedural task; None where none does.
+    r"""Return the number, from 1, of the first line that spoils a program of a procedural task, None if there is none.
 
     Lines are right as long as lines of the solution, in the program's own names, make a program of them that passes
     the checks and is no longer than the solution: either those from one of its lines on, or those that the program
     does not have yet. The first line after the longest such beginning is wrong, since then no state leads back to the
     right answer in the lines that are left. Comments and empty lines are never wrong and do not count, and a program
-    that passes has no wrong line, however long it is. A line that is no Python, or outside the families' grammar
-    (``codegym.tasks.procedural.grammar``), is wrong where it stands, and so is every program that holds one.
+    that passes has no wrong line, however long it is. A line that is not valid Python, or outside the families' grammar
+    (``codegym.tasks.procedural.grammar``), is wrong itself, and so is every program that holds one.
 
     The program may be incomplete: what is missing is not wrong, nor is a last line without its newline that begins
     like a right one. End a program that has ended with a newline.
@@ -37,12 +37,12 @@ def first_wrong_line(task: Task, completion: str, spare: int = 0) -> int | None:
     3
 
     Args:
-        task: of a procedural family.
-        completion: a program or the beginning of one.
-        spare: lines that a program may have more than the solution.
+        task: Task of a procedural family.
+        completion: A program or the beginning of one.
+        spare: Number of lines that a program may have more than the solution.
 
     Raises:
-        ValueError: the task has no solution.
+        ValueError: The task has no solution.
     """
     if task.solution is None:
         raise ValueError(f"task {task.task_id!r} has no solution that lines could be compared with")
@@ -73,7 +73,7 @@ def _begins(task: Task, prefix: Lines, open_line: str, gold: Lines, spare: int) 
 
 
 def _joined(prefix: Lines, started: Program | None, end: Lines) -> Program | None:
-    """Compile a prefix and an end; what is compiled already is not compiled again where the end opens a statement."""
+    """Return the program of a prefix and an end, without compiling the prefix again if the end opens a statement."""
     if started is None or (end and not _STATEMENT.match(end[0])):
         return compile_program([*prefix, *end])
     codes = compile_statements(tuple(end))
@@ -128,7 +128,7 @@ def _parameters(lines: Lines) -> list[str]:
 
 
 def _bound(lines: Lines) -> list[str]:
-    """The names that lines bind, in order."""
+    """Return the names that lines bind, in order."""
     names = _parameters(lines)
     for line in lines:
         if match := _BOUND.match(line):

@@ -1,4 +1,4 @@
-"""Syntax: random syntax trees, each told in low-level English, and a report of the constructs that go wrong.
+"""Syntax: random syntax trees, each described in low-level English, and a report of the constructs that go wrong.
 
 After "Generating Unseen Code Tests In Infinitum" (arXiv 2407.19772), with sampled trees in place of a data set's.
 """
@@ -47,7 +47,7 @@ class Syntax(Procedural):
     horizon: int | tuple[int, int] = (4, 8)
 
     def examples(self) -> Iterator[str]:
-        """Give texts that hold every word of the prompts and programs."""
+        """Yield texts that hold every word of the prompts and programs."""
         return examples_of(self)
 
     def draft(self, source: random.Random, horizon: int, difficulty: float) -> TaskDraft:
@@ -72,7 +72,7 @@ class _Sampler:
     difficulty: float
 
     def program(self, lines: int) -> list[Statement]:
-        """So many statements, then a ``return``."""
+        """Return statements with this number of lines, and a ``return``."""
         statements = [_one("list", f"b = {self._filled(self.source.choice(_LISTS))}")]
         statements += [_one("assign", f"s = {self._value()}"), _one("assign", f"t = {self._value()}")]
         left = lines - len(statements)
@@ -146,10 +146,10 @@ def _one(operation: str, text: str) -> Statement:
 
 
 def construct_report(results: Iterable[tuple[Task, bool]]) -> dict[str, tuple[int, int]]:
-    """Give for each construct how many of the tasks that use it were solved, and how many there are.
+    """Return, for each construct, the number of solved tasks that use it, and the number of all tasks that do.
 
     Args:
-        results: tasks, each with whether a program passed it; other families' count by their operations.
+        results: Pairs of a task and whether a program passed it. Tasks of other families count by their operations.
     """
     report: dict[str, tuple[int, int]] = {}
     for task, passed in results:

@@ -1,4 +1,4 @@
-"""Nested programs: statements with blocks under them, each with what a prompt calls it."""
+"""Nested programs: statements with blocks under them, each with its phrase in prompts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Statement(NamedTuple):
 
 
 def write(source: random.Random, statements: Sequence[Statement], bug_rates: Mapping[str, float]) -> TaskDraft:
-    """Write ``f(a)`` with these statements; mutations are its wrong lines.
+    """Return the draft of ``f(a)`` with these statements; mutations of its lines are the wrong lines.
 
     Args:
-        source: where chance comes from.
-        statements: the last is a ``return``.
-        bug_rates: of the operations.
+        source: The only source of randomness.
+        statements: Statements of the function; the last is a ``return``.
+        bug_rates: Bug rate of each operation.
     """
     flat = [*_flat(statements, 1)]
     names = sorted({name for statement, _ in flat for name in _NAME.findall(statement.text)})
@@ -46,12 +46,12 @@ def write(source: random.Random, statements: Sequence[Statement], bug_rates: Map
 
 
 def size(statement: Statement) -> int:
-    """Count the lines of a statement and its block."""
+    """Return the number of lines of a ``statement`` and its block."""
     return 1 + sum(map(size, statement.block))
 
 
 def examples_of(family: Procedural) -> Iterator[str]:
-    """Give texts of a family of nested programs: every character and number, then what many tasks bring.
+    """Yield texts of a ``family`` of nested programs: every character and number, then those of many tasks.
 
     Its words are too many to be listed in a table; with the characters each of its texts can be written.
     """

@@ -1,4 +1,4 @@
-"""Text to learn from and the words it consists of."""
+"""Text to learn from, and the words that it consists of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ _WORD = re.compile(
 
 
 def sample_corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) -> Iterator[str]:
-    """Give prompts with programs for random tasks of a family, with mistakes as ``inject_bugs`` makes them."""
+    """Yield prompts with programs for random tasks of a family, with mistakes as ``inject_bugs`` makes them.
+
+    Args:
+        family: Procedural family to draw from.
+        seed: Seed of tasks and mistakes.
+        count: Number of texts.
+        rate: Factor of the bug rates; 0 yields right programs only.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(count):
         task = family.draw(rng)
@@ -25,7 +32,7 @@ def sample_corpus(family: Procedural, seed: int, count: int, rate: float = 1.0) 
 
 
 def vocabulary(family: Procedural) -> list[str]:
-    """Give tokens for ``VocabularyTokenizer``, of which all prompts and programs of a family consist.
+    """Return tokens for ``VocabularyTokenizer``, of which all prompts and programs of a ``family`` consist.
 
     >>> from codegym.tasks.procedural import Pipelines
     >>> len(vocabulary(Pipelines()))
