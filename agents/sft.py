@@ -31,7 +31,7 @@ from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from agents.seeding import numpy_generator, torch_generator
 from codegym.cli import errors_as_sentences
-from codegym.sampling import derive_seed
+from codegym.sampling import derive_seed, load_checkpoint, save_checkpoint
 from codegym.tasks.procedural import FAMILIES, Procedural, inject_bugs, vocabulary
 from codegym.tasks.source import TaskSource
 
@@ -185,16 +185,16 @@ class Fit:
 
     def save(self, file: Path) -> None:
         """Write a checkpoint to ``file``; an interruption leaves the previous one."""
-        state = {"step": self.step, "model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(state, file.with_suffix(".new"))
-        os.replace(file.with_suffix(".new"), file)
+        save_checkpoint(file, self._parts, {"step": self.step})
 
     def load(self, file: Path) -> None:
-        """Resume from the checkpoint in ``file``."""
-        state = torch.load(file, weights_only=True)
-        self.policy.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        """Resume from the checkpoint in ``file``, if there is one."""
+        if position := load_checkpoint(file, self._parts):
+            self.step = position["step"]
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.policy.model, "optimizer": self.optimizer}
 
 
 def train(config: SFTConfig, cache: Path = CACHE, console: Console | None = None) -> Path:
@@ -212,8 +212,7 @@ def train(config: SFTConfig, cache: Path = CACHE, console: Console | None = None
     policy = new_policy(config)
     checkpoint = folder.with_suffix(".checkpoint")
     fit = Fit(policy, config, draw_examples(config, policy))
-    if checkpoint.is_file():
-        fit.load(checkpoint)
+    fit.load(checkpoint)
     run_with_progress(fit, checkpoint, console or Console(quiet=True))
     partial = folder.with_suffix(f".{os.getpid()}.partial")
     policy.save(partial)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -38,7 +37,7 @@ from codegym.errors import SandboxError
 from codegym.jsonl import lock
 from codegym.judge import JudgeLike, make_judge
 from codegym.rewards import RewardLike, parse_reward
-from codegym.sampling import derive_seed
+from codegym.sampling import derive_seed, load_checkpoint, save_checkpoint
 from codegym.sandbox import Limits
 from codegym.step import Step
 from codegym.tasks.source import make_task_source
@@ -144,13 +143,8 @@ class Run(Generic[ConfigT_co]):
             **parts: Modules and optimizers by name. The policy is registered already.
         """
         self._parts |= parts
-        file = self.folder / "checkpoint.pt"
-        if not file.exists():
-            return
-        state = torch.load(file, weights_only=True)
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
-        self._first = self._done = self._saved = state["iteration"]
+        if position := load_checkpoint(self.folder / "checkpoint.pt", self._parts):
+            self._first = self._done = self._saved = position["iteration"]
 
     def iterations(self) -> Iterator[int]:
         """Yield the numbers of the remaining iterations, showing progress and saving checkpoints."""
@@ -190,10 +184,7 @@ class Run(Generic[ConfigT_co]):
                     group["lr"] = group["initial_lr"] * self.config.learning_rate_factor(self._done)
 
     def _save(self) -> None:
-        state = {name: part.state_dict() for name, part in self._parts.items()} | {"iteration": self._done}
-        file = self.folder / "checkpoint.pt"
-        torch.save(state, file.with_suffix(".tmp"))
-        os.replace(file.with_suffix(".tmp"), file)
+        save_checkpoint(self.folder / "checkpoint.pt", self._parts, {"iteration": self._done})
         self._saved = self._done
 
     def generator(self, iteration: int, purpose: str) -> torch.Generator:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from agents.policies.causal import Policy
+from codegym.sampling import bucket_by_length
 
 
 class Example(NamedTuple):
@@ -62,8 +63,6 @@ def batches(examples: Sequence[Example], batch_size: int, generator: torch.Gener
         generator: Random numbers for the order.
     """
     order = torch.randperm(len(examples), generator=generator).tolist()
-    pool = 16 * batch_size
-    pools = [sorted(order[at : at + pool], key=lambda i: len(examples[i].tokens)) for at in range(0, len(order), pool)]
-    found = [part[at : at + batch_size] for part in pools for at in range(0, len(part), batch_size)]
+    found = bucket_by_length(order, [len(example.tokens) for example in examples], batch_size, pool_size=16)
     for place in torch.randperm(len(found), generator=generator).tolist():
         yield [examples[index] for index in found[place]]

@@ -20,6 +20,7 @@ from agents.common.rollout import Rollout, token_rewards
 from agents.common.run import Run
 from agents.generation.generate import generate
 from codegym.envs.batch import StepResult
+from codegym.sampling import pack_by_length
 from codegym.step import Step
 
 
@@ -106,14 +107,12 @@ def _completions(
 
 def _batches(lengths: Sequence[int], budgets: Sequence[int], size: int, limit: int | None) -> Iterator[list[int]]:
     """Yield indices, at most ``size`` at a time, whose longest prefix and largest budget fit into the model."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+
+    def fits(batch: list[int], index: int) -> bool:
         largest = max(budgets[other] for other in [*batch, index])
-        if batch and (len(batch) == size or (limit is not None and lengths[index] + largest > limit)):
-            yield batch
-            batch = []
-        batch.append(index)
-    yield batch
+        return len(batch) < size and (limit is None or lengths[index] + largest <= limit)
+
+    return pack_by_length(lengths, fits)
 
 
 def _to_go(state: State, result: StepResult, earned: NDArray[np.float64], penalty: float, gamma: float) -> float:

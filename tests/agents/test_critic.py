@@ -116,7 +116,7 @@ def test_scorer_and_policy_may_have_different_tokenizers(start, tmp_path) -> Non
     model = ProcessRewardModel.from_scratch("bytes", width=32, num_layers=1, max_tokens=64)
     config = make_config(start, tmp_path / "distilled", value_init="distilled")
     assert "losses/value" in psgpo.train(config, line_scorer=model, tasks=TASK).metrics()[0]
-    with pytest.raises(ValueError, match="are not the model's"):
+    with pytest.raises(ValueError, match="expected the model's"):
         psgpo.train(make_config(start, tmp_path / "weights", value_init="weights"), line_scorer=model, tasks=TASK)
 
 

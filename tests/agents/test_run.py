@@ -198,5 +198,5 @@ def test_a_process_reward_model_is_named_by_its_folder(start, tmp_path):
     run = ppo.train(config, tasks=[TASK])
     assert isinstance(run.line_scorer, ProcessRewardModel)
     assert run.metrics()[0]["charts/reward"] == 0.0  # it has learned nothing yet: every line has the score 0
-    with pytest.raises(ValueError, match="wanted is a folder that ProcessRewardModel.save wrote"):
+    with pytest.raises(ValueError, match="expected a folder that codegym prm train or ProcessRewardModel.save wrote"):
         ppo.train(make_config(start, tmp_path / "other", line_scorer=str(tmp_path)), tasks=[TASK])
