@@ -1,8 +1,8 @@
-"""What happened in an episode, as frozen records: the only thing that rewards, infos and pictures read.
+"""Records of an episode: the only thing that rewards, infos and pictures read.
 
-An episode is told in steps: one for every line that was closed, and a last one for the end of the program, whether
-the policy wrote tokens, lines or the whole completion at once. So a reward that is a sum over steps has the same
-total and falls on the same tokens however the program was driven.
+An episode is a sequence of steps: one for every line that was closed, and a last one for the end of the program,
+whether the policy wrote tokens, lines or the whole completion at once. So a reward that is a sum over steps has the
+same total and falls on the same tokens whatever the unit of action was.
 """
 
 from __future__ import annotations
@@ -19,66 +19,76 @@ class Line(NamedTuple):
     """One line of a completion that was closed by its newline or by the end of the program."""
 
     number: int
-    """1-based in the completion."""
+    """Line number in the completion; the first line is 1, as in error messages."""
     text: str
-    """With its newline, where it has one."""
+    """Text of the line, its newline included if it has one."""
     kind: LineKind
-    """Only ``LineKind.CODE`` is scored; the other kinds are neutral."""
+    """Kind of the line: only ``LineKind.CODE`` is scored, the other kinds are neutral."""
     first_token: int
     """Index in the completion of the token that holds the first byte of the line."""
     last_token: int
-    """Index of the token that closed the line: a reward for the line goes there."""
+    """Index of the token that closed the line. A reward for the line goes to it."""
     score: float | None = None
-    """What the line scorer said, None where the line is neutral or was not scored."""
+    """Score from the line scorer; None if the line is neutral or was not scored."""
     from_prefix: bool = False
-    """Closed in the prefix that ``reset`` was given: no reward is due for it."""
+    """Whether the line was closed in the prefix of ``reset``; no reward is due for it."""
 
 
 class Step(NamedTuple):
-    """One line that was closed, or the end of the program, or both where the last line has no newline."""
+    """One line that was closed, or the end of the program, or both if the last line has no newline."""
 
     task: Task
+    """Task of the episode."""
     lines: tuple[Line, ...]
-    """All lines closed so far; ``line`` is the last of them."""
+    """All lines closed so far."""
     line: Line | None
-    """The line that this step closed; None where the program ended right after a newline."""
+    """Line that this step closed, the last of ``lines``; None if the program ended right after a newline."""
     num_tokens: int
-    """Tokens of the completion up to here, those of a given prefix and the end-of-sequence token included."""
+    """Tokens of the completion up to here, those of the prefix and the end-of-sequence token included."""
     max_tokens: int
-    """The token budget."""
+    """Token budget of the completion."""
     ended: bool = False
+    """Whether this is the last step of the episode."""
     verdict: Verdict | None = None
-    """Set at the end of the program; None there where the machine failed, see ``valid``."""
+    """Verdict of the program in the last step; None before, and if the machine failed (see ``valid``)."""
     budget_exhausted: bool = False
-    """The program ended because its token budget was full, not by an end-of-sequence token."""
+    """Whether the program ended because its token budget was full, not by an end-of-sequence token."""
     num_prefix_tokens: int = 0
-    """How many of the tokens a prefix gave."""
+    """Tokens of the completion that came from the prefix of ``reset``."""
 
     @property
     def valid(self) -> bool:
-        """False where the program ended and could not be judged: it must not count, neither as 0 nor as anything."""
+        """False if the program ended but could not be judged. Exclude such episodes from training and metrics."""
         return self.verdict is not None or not self.ended
 
     @property
     def text(self) -> str:
-        """The completion up to the last closed line."""
+        """Text of the completion up to the last closed line."""
         return "".join(line.text for line in self.lines)
 
     @property
     def previous_score(self) -> float | None:
-        """Score of the last scored line before ``line``; None where there is none."""
+        """Score of the last scored line before ``line``; None if there is none."""
         before = self.lines[:-1] if self.line is not None else self.lines
         return next((line.score for line in reversed(before) if line.score is not None), None)
 
 
-def iter_steps(last: Step) -> Iterator[Step]:
-    """All steps of an episode for which a reward was due, in order, rebuilt from its last one."""
-    for count, line in enumerate(last.lines, start=1):
-        if line is last.line:
-            break
+def iter_steps(last: Step, first_line: int = 0) -> Iterator[Step]:
+    """Yield the steps of an episode for which a reward is due, in order, up to and including ``last``.
+
+    Args:
+        last: Newest step of the episode: the end of the program, or the step that closed the newest line.
+        first_line: Index of the line to begin with; steps of the lines before it are left out.
+    """
+    for index in range(first_line, len(last.lines) - (last.line is not None)):
+        line = last.lines[index]
         if not line.from_prefix:
-            tokens = line.last_token + 1
             yield Step(
-                last.task, last.lines[:count], line, tokens, last.max_tokens, num_prefix_tokens=last.num_prefix_tokens
+                task=last.task,
+                lines=last.lines[: index + 1],
+                line=line,
+                num_tokens=line.last_token + 1,
+                max_tokens=last.max_tokens,
+                num_prefix_tokens=last.num_prefix_tokens,
             )
     yield last

@@ -47,6 +47,8 @@ class Rollout:
     """Total of each reward term, weight included: name -> [B]."""
     num_unjudged: int = 0
     """Programs that could not be judged; they are not among the B."""
+    results: tuple[StepResult, ...] = ()
+    """Result of every slot, also of those whose program could not be judged."""
 
     @property
     def scores(self) -> Tensor:
@@ -107,8 +109,7 @@ def token_rewards(
     """
     if placement == "credit":
         return [result.info["credit"] for result in results]
-    last_steps = [returns.last for returns in envs.batch.returns]
-    return [streamed_rewards(envs.batch.reward, last) for last in last_steps if last is not None]
+    return [streamed_rewards(envs.batch.reward, result.last) for result in results if result.last is not None]
 
 
 def streamed_rewards(reward: Reward, last: Step) -> NDArray[np.float64]:
@@ -160,6 +161,7 @@ def _padded(
         slots=torch.arange(len(prompts)),
         terms=_terms(results),
         num_unjudged=int((~valid).sum()),
+        results=tuple(results),
     )
     return everything.select(valid)
 

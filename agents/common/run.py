@@ -224,7 +224,7 @@ class Run(Generic[ConfigT_co]):
             placement=self.config.reward_placement,
         )
         if not len(rollout.tokens) and not greedy:  # without a greedy program the baseline is the mean
-            raise self._nothing_judged(iteration)
+            raise self._nothing_judged(iteration, rollout)
         return rollout
 
     def _reward_at(self, iteration: int) -> RewardLike:
@@ -237,19 +237,16 @@ class Run(Generic[ConfigT_co]):
             self.envs.close()
             self.envs, self.reward = self.make_envs(reward, self.config.batch_size), reward
 
-    def _nothing_judged(self, iteration: int) -> SandboxError:
-        episode = self.envs.batch.dynamics.episodes[0]
-        assert episode is not None
-        assert episode.verdict is not None
+    def _nothing_judged(self, iteration: int, rollout: Rollout) -> SandboxError:
         return SandboxError(
             f"no program could be judged in iteration {iteration}: got 0 verdicts of {self.config.batch_size} programs "
-            f"(the first failed with: {episode.verdict.exception()}); expected at least 1. Check the sandbox "
+            f"(the first failed with: {rollout.results[0].failure}); expected at least 1. Check the sandbox "
             f"{self.config.sandbox!r}; the same command then resumes from iteration {self._saved} in {self.folder}"
         )
 
     def last_steps(self, rollout: Rollout) -> list[Step]:
         """Return the last step (task, lines, verdict) of each program of the most recent ``rollout``."""
-        last = [self.envs.batch.returns[slot].last for slot in rollout.slots.tolist()]
+        last = [rollout.results[slot].last for slot in rollout.slots.tolist()]
         return [step for step in last if step is not None]
 
     def log_probs(self, rollout: Rollout, model: nn.Module | None = None) -> tuple[Tensor, Tensor]:

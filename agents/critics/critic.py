@@ -151,7 +151,7 @@ def scored_programs(run: Run[RunConfig], scorer: LineScorer, num_rollouts: int) 
         seeds = [derive_seed(config.seed, "distil", number, slot) for slot in range(config.batch_size)]
         generator = run.generator(number, "distil")
         rollout = collect(envs, run.model, run.sampling, seeds, generator, allowed=run.allowed)
-        programs = [returns.last for returns in envs.batch.returns if returns.last is not None]
+        programs = [result.last for result in rollout.results if result.last is not None]
         parts.append((rollout.tokens, *scores_before(rollout, programs, scorer)))
     envs.close()
     longest = max(tokens.shape[1] for tokens, _, _ in parts)

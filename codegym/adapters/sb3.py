@@ -1,4 +1,4 @@
-"""Stable-Baselines3 and sb3-contrib: a native vector environment as a ``VecEnv``, and credit before the update.
+"""Adapter for Stable-Baselines3 and sb3-contrib: a native vector environment as a ``VecEnv``, with credit.
 
     envs = SB3VecEnv(gym.make_vec("codegym/Token-v0", num_envs=16, reward="psgpo", line_scorer=scorer))
     PPO("MultiInputPolicy", envs).learn(100_000, callback=CreditCallback())
@@ -29,37 +29,45 @@ Indices = None | int | Iterable[int]
 
 
 class SB3VecEnv(VecEnv):
-    """Shows a ``CodeVectorEnv`` to Stable-Baselines3.
+    """A ``CodeVectorEnv`` as a ``VecEnv`` of Stable-Baselines3.
 
-    At the end of an episode its info holds ``terminal_observation``, ``TimeLimit.truncated`` and, as from a
-    ``Monitor``, ``episode``; and ``action_credit``: what each action of the episode earned, [num_actions]. An episode
-    that could not be judged has no ``episode`` and no ``is_success``, so that it enters no mean.
+    At the end of an episode its info holds ``terminal_observation``, ``TimeLimit.truncated``, ``episode`` (in the form
+    of a ``Monitor``) and ``action_credit``: the credit of each action of the episode, [num_actions]. An episode that
+    could not be judged has neither ``episode`` nor ``is_success``, so that it enters no mean.
 
     Args:
-        vector_env: with "SameStep" autoreset, which is what a ``VecEnv`` does, ``copy`` and no ``overlap``.
+        vector_env: Vector environment with "SameStep" autoreset (what a ``VecEnv`` does), ``copy`` and no ``overlap``.
 
     Raises:
-        ValueError: the vector environment is set otherwise.
+        ValueError: The vector environment has other settings.
     """
 
     def __init__(self, vector_env: CodeVectorEnv) -> None:
         mode = vector_env.autoreset_mode
         if mode is not AutoresetMode.SAME_STEP:
-            raise ValueError(f'a VecEnv resets at once: wanted autoreset_mode="SameStep", got "{mode.value}"')
+            raise ValueError(
+                f'wrong autoreset_mode for a VecEnv, which resets at once: got "{mode.value}"; expected "SameStep"'
+            )
         if vector_env.overlap:
-            raise ValueError("overlap=True ignores actions while a program is judged, and SB3 would learn from them")
+            raise ValueError(
+                "wrong overlap: got True; expected False. With overlap, actions are ignored while a program is judged, "
+                "and Stable-Baselines3 would learn from them"
+            )
         if not vector_env.copy:
-            raise ValueError("copy=False changes an observation that SB3 has not stored yet")
+            raise ValueError(
+                "wrong copy: got False; expected True. Without copies, an observation changes before "
+                "Stable-Baselines3 has stored it"
+            )
         self.vector_env = vector_env
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
         self._actions: Any = None
-        self._lengths: NDArray[np.int32] = np.zeros(self.num_envs, np.int32)
+        self._lengths = np.zeros(self.num_envs, np.int64)
         self._borders: list[list[int]] = [[] for _ in range(self.num_envs)]
         self._totals = np.zeros(self.num_envs)
         self._begun = [time.time()] * self.num_envs
 
-    def reset(self) -> dict[str, NDArray[np.int32]]:
-        """Begin episodes in all slots, with the seeds and options that were set."""
+    def reset(self) -> Any:
+        """Begin episodes in all slots, with the seeds and options set before, and return the observations."""
         keys = {key for options in self._options for key in options}
         options = {key: [chosen.get(key) for chosen in self._options] for key in keys}
         observation, infos = self.vector_env.reset(seed=self._seeds, options=options)
@@ -68,18 +76,18 @@ class SB3VecEnv(VecEnv):
         self._reset_options()
         for slot in range(self.num_envs):
             self._begin(slot)
-        self._lengths = _num_tokens(observation)
+        self._lengths = self.vector_env.num_tokens
         return observation
 
     def _begin(self, slot: int) -> None:
         self._borders[slot], self._totals[slot], self._begun[slot] = [], 0.0, time.time()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the actions, one for each slot."""
+        """Keep ``actions``, one for each slot, for ``step_wait``."""
         self._actions = actions
 
-    def step_wait(self) -> tuple[dict[str, NDArray[np.int32]], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
-        """Append the actions to the programs; where one has ended the observation is the first of the next episode."""
+    def step_wait(self) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+        """Append the actions to the programs; for an ended one, return the first observation of the next episode."""
         observation, rewards, terminated, truncated, batched = self.vector_env.step(self._actions)
         for slot, length in enumerate(self._lengths.tolist()):
             self._borders[slot].append(length)
@@ -88,11 +96,11 @@ class SB3VecEnv(VecEnv):
         infos = split_infos(batched, self.num_envs)
         for slot in np.flatnonzero(dones).tolist():
             infos[slot] = self._end(slot, infos[slot], bool(truncated[slot] and not terminated[slot]))
-        self._lengths = _num_tokens(observation)
+        self._lengths = self.vector_env.num_tokens
         return observation, rewards, dones, infos
 
     def _end(self, slot: int, info: Info, truncated: bool) -> Info:
-        """The info of an episode that has ended, in SB3's words."""
+        """Return the info of an episode that has ended, with the keys of Stable-Baselines3."""
         last: Info = info.pop("final_info")
         last["terminal_observation"] = info.pop("final_obs")
         last["TimeLimit.truncated"] = truncated
@@ -111,43 +119,74 @@ class SB3VecEnv(VecEnv):
         self.vector_env.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """Give an attribute of the vector environment, once for each slot."""
+        """Return an attribute of the vector environment, once for each slot.
+
+        Args:
+            attr_name: Name of the attribute.
+            indices: Slots; None for all.
+        """
         return [getattr(self.vector_env, attr_name)] * len(self._slots(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        """Refuse: all slots share one environment."""
-        raise AttributeError(f"the slots share one environment: set {attr_name!r} of its .vector_env")
+        """Raise an error: all slots share one environment, so no attribute belongs to some of them.
+
+        Args:
+            attr_name: Name of the attribute.
+            value: Value that will not be set.
+            indices: Slots; None for all.
+
+        Raises:
+            AttributeError: Always.
+        """
+        raise AttributeError(f"no attributes of single slots: got {attr_name!r}. Set it on .vector_env, for all slots")
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
-        """Call ``action_masks``, ``render``, ``get_state`` or ``set_state`` for each slot."""
+        """Call ``action_masks``, ``render``, ``get_state`` or ``set_state`` for each slot.
+
+        Args:
+            method_name: One of these names.
+            args: Arguments after the slot.
+            indices: Slots; None for all.
+            kwargs: Keywords of the method.
+
+        Raises:
+            AttributeError: The method is none of these.
+        """
         slots = self._slots(indices)
         if method_name in ("action_masks", "render"):
             rows = getattr(self.vector_env, method_name)()
             return [None if rows is None else rows[slot] for slot in slots]
         if method_name not in ("get_state", "set_state"):
-            raise AttributeError(f"no slot has a method {method_name!r}: call it on .vector_env")
+            raise AttributeError(
+                f"no such method of a slot: got {method_name!r}; expected action_masks, render, get_state or set_state"
+                ". Call others on .vector_env"
+            )
         return [getattr(self.vector_env, method_name)(slot, *args, **kwargs) for slot in slots]
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
-        """Say True for ``Monitor`` only, whose work is done here."""
+        """Return True for ``Monitor`` only, whose work is done here.
+
+        Args:
+            wrapper_class: Class of a wrapper.
+            indices: Slots; None for all.
+        """
         return [wrapper_class is Monitor] * len(self._slots(indices))
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
-        """Give a picture of each slot."""
+        """Return a picture of each slot."""
         return self.vector_env.render() or ()
 
     def _slots(self, indices: Indices) -> list[int]:
         return list(self._get_indices(indices))
 
 
-def _num_tokens(observation: Mapping[str, NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Tokens of each completion, [num_envs]."""
-    difference: NDArray[np.int32] = observation["length"][:, 0] - observation["prompt_length"][:, 0]
-    return difference
-
-
 def split_infos(infos: Mapping[str, Any], num_envs: int) -> list[Info]:
-    """The infos of a vector environment as one dictionary for each slot."""
+    """Return the infos of a vector environment as one dictionary for each slot.
+
+    Args:
+        infos: Infos in Gymnasium's form: an array and a mask (key ``_name``) for each key.
+        num_envs: Number of slots.
+    """
     split: list[Info] = [{} for _ in range(num_envs)]
     for key, values in infos.items():
         if key.startswith("_"):
@@ -160,25 +199,25 @@ def split_infos(infos: Mapping[str, Any], num_envs: int) -> list[Info]:
 
 
 class CreditCallback(BaseCallback):
-    """Places the rewards of finished episodes on the actions that earned them, before the update.
+    """Callback that places the rewards of finished episodes on the actions that earned them, before the update.
 
-    What was streamed is replaced by ``action_credit`` of the info, then returns and advantages are computed anew. Of
-    an episode that began in the rollout before, only the actions that are still in the buffer get their credit: its
-    earlier ones were learned from already, with the stream and a bootstrapped value. So let ``n_steps`` be several
-    times the length of an episode. An episode that goes on into the next rollout keeps its stream so far.
+    It replaces the streamed rewards by ``action_credit`` of the info and recomputes returns and advantages. If an
+    episode began in the previous rollout, only its actions in the current buffer get their credit: the update after
+    that rollout used the stream and a bootstrapped value. So choose ``n_steps`` several times the length of an episode.
+    An episode that continues in the next rollout keeps its stream so far.
 
-    Episodes that could not be judged are dropped: each of their rows becomes a copy of a row that counts, drawn at
-    random. Advantages of zero would not do it: with advantages normalised over a minibatch they are zero no more,
-    and the value and the entropy would still be learned from these rows.
+    Episodes that could not be judged are dropped: each of their rows becomes a copy of a valid row, drawn at random.
+    Advantages of zero would not suffice: after normalisation over a minibatch they are no longer zero, and the value
+    and the entropy would still be learned from these rows.
 
     Args:
-        seed: of the generator that draws the copies.
+        seed: Seed of the generator that draws the copies.
 
     Raises:
-        TypeError: the algorithm has no rollout buffer, such as DQN.
-        ValueError: the environment is no ``SB3VecEnv``, or ``VecNormalize`` scales its rewards: credit has the
-            units of the environment.
-        SandboxError: of a whole rollout nothing could be judged.
+        TypeError: The algorithm has no rollout buffer, such as DQN.
+        ValueError: The environment is no ``SB3VecEnv``, or ``VecNormalize`` scales its rewards (credit has the units of
+            the environment).
+        SandboxError: None of the programs of a rollout could be judged.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -188,12 +227,19 @@ class CreditCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         if not isinstance(self.model, OnPolicyAlgorithm):
-            raise TypeError(f"credit is placed in a rollout buffer, and {type(self.model).__name__} has none")
+            raise TypeError(
+                f"no rollout buffer for credit: got {type(self.model).__name__}; expected an on-policy algorithm"
+            )
         if not isinstance(self.training_env.unwrapped, SB3VecEnv):
-            raise ValueError("credit for each action comes from an SB3VecEnv (one slot is enough)")
+            raise ValueError(
+                f"no credit for each action: got {type(self.training_env.unwrapped).__name__}; expected an SB3VecEnv "
+                "(one slot is enough)"
+            )
         normalize = unwrap_vec_wrapper(self.training_env, VecNormalize)
         if normalize is not None and normalize.norm_reward:
-            raise ValueError("VecNormalize(norm_reward=True) scales what is streamed, not the credit: turn it off")
+            raise ValueError(
+                "wrong norm_reward of VecNormalize: got True; expected False. It scales the stream, not the credit"
+            )
 
     def _on_rollout_start(self) -> None:
         self._ended = []
@@ -220,7 +266,7 @@ class CreditCallback(BaseCallback):
         resample_rows(buffer, dropped, self._rng)
 
     def _episodes(self) -> Iterator[tuple[NDArray[np.intp], int, Info]]:
-        """Rows in the buffer, slot and last info of every episode that ended in this rollout."""
+        """Yield rows in the buffer, slot and last info of every episode that ended in this rollout."""
         firsts: dict[int, int] = {}
         for row, slot, info in self._ended:
             yield np.arange(firsts.get(slot, 0), row + 1), slot, info
@@ -231,18 +277,21 @@ def resample_rows(buffer: Any, dropped: NDArray[np.bool_], rng: np.random.Genera
     """Replace rows of a filled rollout buffer, in every array that it holds, by copies of others drawn at random.
 
     Args:
-        buffer: of Stable-Baselines3 or sb3-contrib.
-        dropped: [buffer_size, num_envs], True for rows to be replaced.
-        rng: draws the others.
+        buffer: Rollout buffer of Stable-Baselines3 or sb3-contrib.
+        dropped: Rows to replace, bool [buffer_size, num_envs].
+        rng: Generator that draws the others.
 
     Raises:
-        SandboxError: there are no others.
+        SandboxError: There are no others.
     """
     if not dropped.any():
         return
     kept = np.argwhere(~dropped)
     if not len(kept):
-        raise SandboxError(f"none of the {dropped.size} steps of this rollout could be judged: see to the sandbox")
+        raise SandboxError(
+            f"nothing to learn from: got {dropped.size} steps of programs that could not be judged. Check the sandbox "
+            "with 'codegym sandbox check'"
+        )
     source = kept[rng.integers(len(kept), size=int(dropped.sum()))]
     held = vars(buffer) | (buffer.observations if isinstance(buffer.observations, dict) else {})
     for array in held.values():

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 Info = dict[str, Any]
 
 
-def merge_infos(told: Iterable[tuple[int, Info]], num_slots: int) -> Info:
-    """Make one info of those of many slots, as Gymnasium's ``VectorEnv._add_info`` does, but column by column.
+def merge_infos(slot_infos: Iterable[tuple[int, Info]], num_slots: int) -> Info:
+    """Return one info for many slots, as Gymnasium's ``VectorEnv._add_info`` makes it, but column by column.
 
     Args:
-        told: slots and their infos; a slot has a key at most once.
-        num_slots: length of the arrays.
+        slot_infos: Slots with their infos; a slot has a key at most once.
+        num_slots: Length of the arrays.
     """
     columns: dict[str, tuple[list[int], list[Any]]] = {}
-    for slot, info in told:
+    for slot, info in slot_infos:
         for key, value in info.items():
             column = columns.get(key)
             if column is None:
@@ -35,7 +35,7 @@ def merge_infos(told: Iterable[tuple[int, Info]], num_slots: int) -> Info:
 
 
 def _merged(key: str, slots: list[int], values: list[Any], num_slots: int) -> Info | NDArray[Any]:
-    """The values of one key; the first one says of which kind they are."""
+    """Return the values of one key as one array or dictionary; the type of the first one decides its form."""
     first = values[0]
     if key != "final_obs":
         if type(first) is dict:

@@ -1,4 +1,4 @@
-"""Episodes as files: the actions of an episode, and whether taking them again gives the very same."""
+"""Recorded episodes: files of actions, and their replay with a comparison to the bit."""
 
 from __future__ import annotations
 
@@ -12,43 +12,42 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from codegym.envs.batch import Observation
 from codegym.envs.env import CodeEnv
 from codegym.errors import ReplayError
 
 _FIELDS = ("env_id", "settings", "task_id", "prefix", "actions", "rewards", "observations", "status")
 
 
-class RecordActions(gym.Wrapper[Observation, Any, Observation, Any]):
-    """Appends every episode to a file, a JSON object a line, from which ``codegym replay`` plays it again.
+class RecordActions(gym.Wrapper[Any, Any, Any, Any]):
+    """Wrapper that appends every episode to a file, one JSON object a line; ``codegym replay`` replays it.
 
     Args:
-        env: made with ``gym.make`` and plain keyword values, which the file keeps.
-        path: file to append to; an episode is written when it ends.
+        env: Environment made with ``gym.make`` and plain keyword values, which the file keeps.
+        path: File to append to; an episode is written when it ends.
 
     Raises:
-        ReplayError: the environment was not made from an id, or a keyword is an object that no file can keep.
+        ReplayError: The environment was not made from an id, or a keyword cannot be written as JSON.
     """
 
-    def __init__(self, env: gym.Env[Observation, Any], path: str | Path) -> None:
+    def __init__(self, env: gym.Env[Any, Any], path: str | Path) -> None:
         super().__init__(env)
         if env.spec is None:
-            raise ReplayError("only environments made with gym.make can be recorded: this one has no id")
+            raise ReplayError("no id of the environment: got spec=None; expected an environment made with gym.make")
         self.path = Path(path)
         self._made = {"env_id": env.spec.id, "settings": _plain(env.spec.kwargs)}
         self._episode: dict[str, Any] = {}
         self._digest = hashlib.sha256()
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Any]:
-        """Begin an episode; one that has not ended is not written."""
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
+        """Begin an episode; an unfinished one before it is not written."""
         observation, info = self.env.reset(seed=seed, options=options)
         prefix = (options or {}).get("prefix")
         self._episode = {"task_id": info["task_id"], "prefix": _jsonable(prefix), "actions": [], "rewards": []}
         self._digest = hashlib.sha256(_bytes(observation))
         return observation, info
 
-    def step(self, action: Any) -> tuple[Observation, Any, bool, bool, Any]:
-        """Take an action and note it."""
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, Any]:
+        """Step the environment and record the action."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._episode["actions"].append(_jsonable(action))
         self._episode["rewards"].append(float(reward))
@@ -65,28 +64,31 @@ class RecordActions(gym.Wrapper[Observation, Any, Observation, Any]):
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of playing one recorded episode again."""
+    """Result of replaying one recorded episode."""
 
     line: int
-    """Of the file, 1-based."""
+    """Line number in the file; the first line is 1."""
     task_id: str
+    """Task of the episode."""
     reward: float
+    """Total reward of the replay."""
     status: str
+    """Status of the verdict, "infrastructure_failure" or "not_ended"."""
     differences: tuple[str, ...]
-    """What was not the same; empty where the replay is bit-identical."""
+    """Differences from the recording; empty if the replay is equal to the bit."""
     env: CodeEnv
-    """The environment at the end of the episode, to look at it; closed when the next one is played."""
+    """Environment at the end of the episode, for ``render``; closed when the next episode is replayed."""
 
 
 def replay(path: str | Path, **changes: Any) -> Iterator[Replay]:
-    """Play the episodes of a file again, in order.
+    """Yield the replay of each episode of a file, in order.
 
     Args:
-        path: what ``RecordActions`` wrote.
-        changes: keywords of the environment to take instead of the recorded ones, such as ``sandbox="process"``.
+        path: File that ``RecordActions`` wrote.
+        changes: Keywords of the environment that replace the recorded ones, such as ``sandbox="process"``.
 
     Raises:
-        ReplayError: a line is not a recorded episode.
+        ReplayError: A line is not a recorded episode.
     """
     with Path(path).open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
@@ -98,10 +100,12 @@ def _read(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise ReplayError(f"{place}: not JSON ({error})") from None
+        raise ReplayError(
+            f"{place} is no episode: got no JSON ({error}); expected a line that RecordActions wrote"
+        ) from None
     if not isinstance(row, dict) or (missing := [name for name in _FIELDS if name not in row]):
-        what = f"{', '.join(missing)} is missing" if isinstance(row, dict) else "not an object"
-        raise ReplayError(f"{place}: {what}; wanted an episode as codegym.envs.replay.RecordActions writes it")
+        found = f"an object without {', '.join(missing)}" if isinstance(row, dict) else type(row).__name__
+        raise ReplayError(f"{place} is no episode: got {found}; expected a line that RecordActions wrote")
     return row
 
 
@@ -123,8 +127,10 @@ def _play(row: dict[str, Any], number: int, changes: dict[str, Any]) -> Iterator
         env.close()
 
 
-def _bytes(observation: Observation) -> bytes:
-    return b"".join(observation[key].tobytes() for key in sorted(observation))
+def _bytes(observation: Any) -> bytes:
+    if isinstance(observation, dict):
+        return b"".join(observation[key].tobytes() for key in sorted(observation))
+    return bytes(observation.tobytes())
 
 
 def _status(info: Mapping[str, Any]) -> str:
@@ -144,6 +150,6 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
             json.dumps(value)
         except TypeError:
             raise ReplayError(
-                f"{key}={value!r} cannot be written to a file: make the environment with plain values to record it"
+                f"keyword cannot be recorded: got {key}={value!r}; expected a plain value such as a number or a name"
             ) from None
     return kept

@@ -1,4 +1,4 @@
-"""Pictures of an episode: for a terminal, as an image for videos, and as a page; all of them of one ``View``."""
+"""Pictures of an episode: text for a terminal, images for videos, and web pages, all made from one ``View``."""
 
 from codegym.render.image import rgb_array
 from codegym.render.page import html, save_html

@@ -1,4 +1,4 @@
-"""A canvas for pictures of programs: rectangles, and text on a grid."""
+"""Canvas for pictures of programs: rectangles, and text on a grid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _GLYPHS = "".join(map(chr, range(33, 127))) + "…·"
 
 
 class Canvas:
-    """An image that can be drawn on; what lies outside of it is left out.
+    """Image to draw on; parts outside of it are cut off.
 
     Args:
-        width: in pixels.
-        height: in pixels.
-        colour: of the ground.
+        width: Width in pixels.
+        height: Height in pixels.
+        colour: Colour of the background.
     """
 
     def __init__(self, width: int, height: int, colour: Colour) -> None:
@@ -30,12 +30,28 @@ class Canvas:
         self.pixels[:] = colour
 
     def rectangle(self, x: float, y: float, width: float, height: float, colour: Colour) -> None:
-        """Fill a rectangle."""
+        """Fill a rectangle.
+
+        Args:
+            x: Left edge in pixels.
+            y: Upper edge in pixels.
+            width: Width in pixels.
+            height: Height in pixels.
+            colour: Colour of the rectangle.
+        """
         left, top = max(0, round(x)), max(0, round(y))
         self.pixels[top : max(0, round(y + height)), left : max(0, round(x + width))] = colour
 
     def text(self, x: int, y: int, text: str, colour: Colour, size: int) -> int:
-        """Write ``text`` from its upper left corner on; returns where it ends."""
+        """Write ``text`` and return the position of its right edge.
+
+        Args:
+            x: Left edge in pixels.
+            y: Upper edge in pixels.
+            text: Text of one line.
+            colour: Colour of the text.
+            size: Height of the font in pixels.
+        """
         end = x + cell_width(size) * len(text)
         if text:
             glyphs = _glyphs(size)
@@ -47,23 +63,31 @@ class Canvas:
         return end
 
     def text_up_to(self, x: int, y: int, text: str, colour: Colour, size: int) -> int:
-        """Write ``text`` so that it ends at ``x``; returns where it begins."""
+        """Write ``text`` so that it ends at ``x``, and return the position of its left edge.
+
+        Args:
+            x: Right edge in pixels.
+            y: Upper edge in pixels.
+            text: Text of one line.
+            colour: Colour of the text.
+            size: Height of the font in pixels.
+        """
         begin = x - cell_width(size) * len(text)
         self.text(begin, y, text, colour, size)
         return begin
 
 
 def cell_width(size: int) -> int:
-    """Pixels from one character to the next."""
+    """Return the width of one character in pixels, for a font of ``size``."""
     return round(size * 0.57)
 
 
 @functools.cache
 def _glyphs(size: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Coverage of every character, 0 to 1, each in a cell of the same size.
+    """Return the coverage of every character, 0 to 1, each in a cell of the same size.
 
-    The one font that comes with Pillow is proportional. Its wide letters are condensed and its narrow ones centred,
-    which is how a monospaced font is drawn too. Made in a larger size first, so that what is condensed stays sharp.
+    The only font that comes with Pillow is proportional. Wide letters are condensed and narrow ones centred, as in a
+    monospaced font. They are drawn in a larger size first, so that condensed letters stay sharp.
     """
     try:
         from PIL import ImageFont

@@ -1,4 +1,4 @@
-"""An episode as an image, for videos and notebooks."""
+"""Images of episodes, for videos and notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from codegym.judge import Status
 from codegym.render.canvas import Canvas, Colour, cell_width
 from codegym.render.view import Row, View, num_rows, rows, short, signed, visible, wrapped
 
-# Multiples of 16, which is what video encoders want.
+# Multiples of 16, as video encoders need.
 SIZE = (960, 640)
 SMALLEST = (480, 320)
 PAD = 28
@@ -19,30 +19,32 @@ PAD = 28
 LARGE, CODE, SMALL = 22, 15, 13
 ROW = 20
 FOOTER = 132
-# Blue earns and orange loses: unlike green and red, all kinds of colour vision tell them apart. Sign and side of the
-# bar say the same without colour.
+# Blue for gains and orange for losses: unlike green and red, all kinds of colour vision distinguish them. Sign and
+# side of the bar show the same without colour.
 GROUND, PANEL, FAINT = (16, 19, 26), (23, 27, 36), (52, 59, 72)
 BRIGHT, DIM = (228, 232, 238), (126, 136, 152)
 EARNS, LOSES = (88, 166, 255), (255, 146, 64)
-# The columns of the program, in pixels from PAD: where numbers end, the middle of the bars, where text begins.
+# Columns of the program, in pixels from PAD: right edges of numbers, middle of the bars, left edge of the text.
 NUMBER, REWARD, BAR, SCORE, TEXT = 28, 100, 148, 228, 252
 BAR_HALF = 32
 
 
 def rgb_array(view: View, size: tuple[int, int] = SIZE) -> npt.NDArray[np.uint8]:
-    """The episode as an image ``[height, width, 3]`` with the end of the program.
+    """Return an image of the episode, uint8 [height, width, 3]; of a long program it shows the end.
 
     Args:
-        view: what there is to see.
-        size: width and height in pixels, even numbers, at least 480 x 320.
+        view: Episode to show.
+        size: Width and height in pixels, even numbers, at least 480 x 320.
 
     Raises:
         ImportError: Pillow is missing; it comes with ``codegym[render]``.
-        ValueError: a size that is odd or too small.
+        ValueError: A size is odd or too small.
     """
     width, height = size
     if width % 2 or height % 2 or width < SMALLEST[0] or height < SMALLEST[1]:
-        raise ValueError(f"size must be even and at least {SMALLEST[0]} x {SMALLEST[1]}, got {width} x {height}")
+        raise ValueError(
+            f"wrong size: got {width} x {height}; expected even numbers, at least {SMALLEST[0]} x {SMALLEST[1]}"
+        )
     canvas = Canvas(width, height, GROUND)
     top = _header(canvas, view, width, num_prompt_lines=3 if height >= 480 else 1)
     _program(canvas, view, width, top, height - FOOTER)
@@ -51,7 +53,7 @@ def rgb_array(view: View, size: tuple[int, int] = SIZE) -> npt.NDArray[np.uint8]
 
 
 def _header(canvas: Canvas, view: View, width: int, num_prompt_lines: int) -> int:
-    """Name, reward and prompt; returns where they end."""
+    """Draw name, reward and prompt, and return the position of their lower edge."""
     begin = canvas.text_up_to(width - PAD, 22, signed(view.total), _sign_colour(view.total), LARGE)
     label = canvas.text_up_to(begin - 8, 31, "reward", DIM, SMALL)
     name = visible(view.task.task_id, (label - PAD) // cell_width(LARGE) - 1, ascii_only=True)
@@ -112,7 +114,7 @@ def _footer(canvas: Canvas, view: View, width: int, top: int) -> None:
 
 
 def _checks(canvas: Canvas, checks: Sequence[Status], x: int, y: int, right: int) -> None:
-    """Full squares passed, hollow ones failed, small ones did not run: shapes, for those who see no colour."""
+    """Draw checks as shapes, not only colours: full squares passed, hollow ones failed, small ones did not run."""
     for index, status in enumerate(checks):
         if x + 24 > right and index + 1 < len(checks):
             canvas.text(x, y - 2, "…", DIM, SMALL)
@@ -138,7 +140,13 @@ def _terms(canvas: Canvas, view: View, y: int, right: int) -> None:
 
 
 def mix(first: Colour, second: Colour, part: float) -> Colour:
-    """``part`` of the second colour in the first."""
+    """Return a mixture of two colours.
+
+    Args:
+        first: Colour for a share of 0.
+        second: Colour for a share of 1.
+        part: Share of the second colour, 0 to 1.
+    """
     red, green, blue = (round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
     return red, green, blue
 

@@ -1,4 +1,4 @@
-"""An episode as a small page that stands alone: no scripts, nothing loaded from anywhere."""
+"""Self-contained web pages of episodes: no scripts, nothing loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHECK_CLASSES = dict.fromkeys(Status, "loses") | {Status.PASSED: "earns", Status
 
 
 def html(view: View) -> str:
-    """The whole episode as a page with its style, for light and dark mode.
+    """Return the whole episode in ``view`` as a page with its style, for light and dark mode.
 
     Raises:
         ImportError: Jinja is missing; it comes with ``codegym[render]``.
@@ -45,7 +45,12 @@ def html(view: View) -> str:
 
 
 def save_html(view: View, path: str | Path) -> Path:
-    """Write the page of an episode to ``path``, in UTF-8, and make the folders above it."""
+    """Write the page of an episode, in UTF-8, and return its path.
+
+    Args:
+        view: Episode to show.
+        path: File to write; folders above it are made.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html(view), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""An episode for a terminal: coloured text, the same whatever terminal it is made for."""
+"""Coloured text of episodes for a terminal, independent of the terminal it is made in."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from codegym.render.view import CHECK_MARKS, FAILED_MARK, Row, View, num_rows, r
 WIDTH = 100
 LAST_LINES = 40
 PROMPT_LINES = 6
-# Blue earns and orange loses, pale to strong: unlike green and red, all kinds of colour vision tell them apart. The
-# sign of the number says the same without colour. From the 256 colours that every terminal has, and of a lightness
-# that can be read on a dark and on a light ground.
+# Blue for gains and orange for losses, pale to strong: unlike green and red, all kinds of colour vision distinguish
+# them, and the sign of the number shows the same without colour. They are among the 256 colours of every terminal, and
+# of a lightness that is legible on dark and on light backgrounds.
 EARNS = ("", "color(67)", "color(68)", "color(39)", "color(33)")
 LOSES = ("", "color(137)", "color(172)", "color(208)", "color(202)")
 HEAD = f" {'line':>5} {'reward':>9} {'score':>6}  "
@@ -24,9 +24,9 @@ STATUS_STYLE = {Status.PASSED: EARNS[-1], Status.NOT_RUN: "dim"}
 
 
 def ansi(view: View) -> str:
-    """The episode as coloured text, 100 cells wide, with the last 40 lines of the program.
+    """Return the episode in ``view`` as coloured text, 100 cells wide, with the last 40 lines of the program.
 
-    Number, reward and score of a line stand before it, so that nothing in the program can push them aside.
+    Number, reward and score of a line precede it, so that no program text can displace them.
     """
     # An environment of its own: NO_COLOR, TERM, COLUMNS or a notebook must not change what is returned.
     console = Console(

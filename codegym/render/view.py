@@ -1,4 +1,4 @@
-"""What there is to see of an episode, and what all pictures of it share: rows, words, numbers, safe text."""
+"""Content of a picture of an episode, and helpers that all pictures share: rows, words, numbers, safe text."""
 
 from __future__ import annotations
 
@@ -20,29 +20,34 @@ CHECK_MARKS = dict.fromkeys(Status, FAILED_MARK) | {Status.PASSED: "✓", Status
 
 
 class View(NamedTuple):
-    """What there is to see of an episode, at its end or on the way."""
+    """Content of a picture of an episode, at its end or before."""
 
     task: Task
+    """Task of the episode."""
     lines: tuple[Line, ...]
-    """The closed lines."""
+    """Closed lines of the program."""
     open_line: str
     """Text of the line that is not closed yet."""
     line_rewards: tuple[float, ...]
-    """The reward that fell on each of ``lines``."""
+    """Reward of each of ``lines``."""
     total: float
     """Reward of the episode so far."""
     terms: Mapping[str, float]
-    """The same by reward term."""
+    """Reward of the episode so far, by reward term."""
     verdict: Verdict | None
+    """Verdict of the program; None before its end, and if the machine failed."""
     valid: bool
-    """False: the machine failed, the episode does not count."""
+    """False if the machine could not judge the program: the episode does not count."""
     num_tokens: int
+    """Tokens of the completion so far."""
     max_tokens: int
+    """Token budget of the completion."""
     ended: bool
+    """Whether the program has ended."""
 
     @property
     def summary(self) -> str:
-        """How the episode stands, in a few words."""
+        """State of the episode in a few words."""
         if self.verdict is not None:
             return self.verdict.status.replace("_", " ")
         if not self.valid:
@@ -51,7 +56,7 @@ class View(NamedTuple):
 
     @property
     def error(self) -> str:
-        """The exception behind the verdict with its line, "" where there is none; not yet safe to show."""
+        """Exception behind the verdict with its line, or "". It is program output: pass it through ``visible``."""
         if self.verdict is None or self.verdict.error is None:
             return ""
         error = self.verdict.error
@@ -60,51 +65,63 @@ class View(NamedTuple):
 
     @property
     def budget_share(self) -> float:
-        """Part of the token budget that is used up, 0 to 1."""
+        """Share of the token budget that is used, 0 to 1."""
         return min(1.0, max(0.0, self.num_tokens / max(1, self.max_tokens)))
 
 
 class Row(NamedTuple):
-    """One line of a program as every picture shows it."""
+    """One line of a program in a picture."""
 
     number: int
+    """Line number in the completion; the first line is 1."""
     text: str
-    """Safe to show, without its newline."""
+    """Text that is safe to show, without its newline."""
     kind: LineKind | None
-    """None for the line that is not closed yet."""
+    """Kind of the line; None for the line that is not closed yet."""
     from_prefix: bool = False
-    """Part of the prefix the episode started with."""
+    """Whether the line is part of the prefix of ``reset``."""
     failed: bool = False
-    """The verdict's error was raised here."""
+    """Whether the verdict's error was raised here."""
     score: float | None = None
+    """Score from the line scorer, if there is one."""
     reward: float = 0.0
+    """Reward of the line."""
     share: float = 0.0
-    """The reward as a part of the largest one of the episode, -1 to 1: the length of a bar."""
+    """Reward divided by the largest one of the episode, -1 to 1: the length of a bar."""
 
     @property
     def neutral(self) -> bool:
-        """Whether the line can earn nothing: blank, comment, given ... and did earn nothing."""
+        """Whether the line has no reward and cannot have one: blank, a comment, or from the prefix."""
         return self.reward == 0 and (self.from_prefix or self.kind not in (LineKind.CODE, None))
 
     @property
     def intensity(self) -> float:
-        """Strength of the colour, -1 to 1: the root of ``share``, so that one large reward does not hide the others."""
+        """Intensity of the colour, -1 to 1: the root of ``share``, so that a large reward does not hide the others."""
         return math.copysign(math.sqrt(abs(self.share)), self.share)
 
     @property
     def intensity_step(self) -> int:
-        """``level`` in whole steps from -4 to 4, 0 only for a reward of 0."""
+        """Intensity in whole steps from -4 to 4; 0 only for a reward of 0."""
         return int(math.copysign(math.ceil(4 * abs(self.intensity)), self.intensity))
 
 
 def rows(view: View, width: int, last: int | None = None, ascii_only: bool = False) -> list[Row]:
-    """Rows of the ``last`` lines (all by default), with texts of at most ``width`` cells.
+    """Return the lines of a program as rows.
+
+    Args:
+        view: Episode to show.
+        width: Maximum cells of a text.
+        last: Number of lines, counted from the end; None for all.
+        ascii_only: Escape every character beyond ASCII.
 
     Raises:
-        ValueError: there is not one reward for every line.
+        ValueError: There is not one reward for every line.
     """
     if len(view.lines) != len(view.line_rewards):
-        raise ValueError(f"a view of {len(view.lines)} lines needs as many rewards, got {len(view.line_rewards)}")
+        raise ValueError(
+            f"wrong number of line rewards: got {len(view.line_rewards)}; expected one for each of "
+            f"{len(view.lines)} lines"
+        )
     largest = max((abs(reward) for reward in view.line_rewards if math.isfinite(reward)), default=0.0)
     first = 0 if last is None else max(0, num_rows(view) - last)
     shown = [
@@ -117,7 +134,7 @@ def rows(view: View, width: int, last: int | None = None, ascii_only: bool = Fal
 
 
 def num_rows(view: View) -> int:
-    """Closed lines, and the one that is being written."""
+    """Return the number of lines in ``view``, the open one included."""
     return len(view.lines) + (bool(view.open_line) or not view.ended)
 
 
@@ -137,13 +154,18 @@ def _without_newline(text: str) -> str:
 
 
 def visible(text: str, width: int, ascii_only: bool = False) -> str:
-    r"""One line of ``text`` that is safe to show anywhere, cut with an ellipsis to ``width`` cells.
+    r"""Return one line of ``text`` that is safe to show anywhere, cut with an ellipsis to ``width`` cells.
 
-    What ``repr`` would escape is escaped: control characters, the direction marks that make source read as another
-    program than the one that runs, lone surrogates.
+    It escapes what ``repr`` escapes: control characters, direction marks (which make source read as another program
+    than the one that runs) and lone surrogates.
 
     >>> print(visible("\ta\x1b[31m\r", 80))
         a\x1b[31m\r
+
+    Args:
+        text: Text of one line.
+        width: Maximum cells of the result.
+        ascii_only: Escape every character beyond ASCII.
     """
     # Cut first: a line may be of any length. A character may also be 0 cells wide, so cells alone are no limit.
     head = "".join(_escaped(char, ascii_only) for char in text[: width + 1]).expandtabs(TAB)
@@ -160,7 +182,14 @@ def _escaped(char: str, ascii_only: bool) -> str:
 
 
 def wrapped(text: str, width: int, num_lines: int, ascii_only: bool = False) -> list[str]:
-    """The beginning of ``text``, safe to show, in at most ``num_lines`` lines; an ellipsis tells that there is more."""
+    """Return the beginning of a text in lines that are safe to show, with an ellipsis if there is more.
+
+    Args:
+        text: Text of any length.
+        width: Maximum cells of a line.
+        num_lines: Maximum number of lines.
+        ascii_only: Escape every character beyond ASCII.
+    """
     text = text.strip()
     if not text:
         return []
@@ -183,12 +212,12 @@ def _pieces(text: str, width: int, ascii_only: bool) -> Iterator[str]:
 
 
 def signed(reward: float) -> str:
-    """A reward with its sign, in at most 8 characters; a reward that is not 0 never reads as 0."""
+    """Return ``reward`` with its sign in at most 8 characters; a reward that is not 0 never reads as 0."""
     if reward == 0 or math.isnan(reward):
         return "nan" if reward else "0.000"
     return f"{reward:+.3f}" if 0.0005 <= abs(reward) < 1000 else f"{reward:+.1e}"
 
 
 def short(score: float) -> str:
-    """A score in about 5 characters, however large."""
+    """Return ``score`` in about 5 characters, however large it is."""
     return f"{score:.2f}" if not abs(score) >= 100 else f"{score:.0e}"

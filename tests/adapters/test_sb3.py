@@ -91,7 +91,7 @@ def test_terminal_observation_is_the_one_before_the_reset():
     "keywords", [{"autoreset_mode": "NextStep"}, {"autoreset_mode": "Disabled"}, {"overlap": True}, {"copy": False}]
 )
 def test_what_sb3_would_learn_wrongly_from_is_refused(keywords):
-    with pytest.raises(ValueError, match="VecEnv|SB3"):
+    with pytest.raises(ValueError, match="VecEnv|Stable-Baselines3"):
         adapted(**keywords)
 
 

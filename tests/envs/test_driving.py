@@ -74,8 +74,8 @@ def at_once(tokens, prefix=(), **keywords):
     env, told = TokenVectorEnv(1, **keywords), Told()
     env.reset(seed=0, options={"prefix": prefix})
     env.append_chunk(0, tokens)
-    (outcome,) = env.finish()
-    assert told.add(*outcome)
+    (result,) = env.finish()
+    assert told.add(*result[:4])
     told.last = env.batch.returns[0].last
     return told
 

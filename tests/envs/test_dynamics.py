@@ -75,6 +75,7 @@ def test_infos_tell_of_lines_as_they_are_closed():
         "reward_valid": True,
         "budget_exhausted": False,
         "num_tokens": 5,
+        "failure": None,
     }
 
 

@@ -80,9 +80,24 @@ def test_a_vector_goes_on_and_only_the_failed_slots_are_invalid():
     assert (ended > 3).all()
 
 
+def test_the_reason_of_a_truncation_is_in_the_info():
+    env = TokenEnv(**small("Token", sandbox=JudgeSays(SandboxError("no space left on the device"))))
+    env.reset(seed=1)
+    _, _, terminated, truncated, info = env.step(EOS)
+    assert (terminated, truncated, info["failure"]) == (False, True, "no space left on the device")
+    assert env.get_state().failure == "no space left on the device"
+    env = TokenEnv(**small("Token"))
+    env.reset(seed=1)
+    assert env.step(EOS)[-1]["failure"] is None
+
+
 # --- line scorers ---------------------------------------------------------------------------------------------------
 
 WRONG_ANSWERS = {
+    "None": lambda requests: None,
+    "a text": lambda requests: "0.5",
+    "a flat list": lambda requests: [0.5 for _ in requests],
+    "texts": lambda requests: [["0.5"] for _ in requests],
     "none at all": lambda requests: [],
     "too few": lambda requests: [[] for _ in requests],
     "too many": lambda requests: [[0.5] * (len(request.indices) + 1) for request in requests],
@@ -100,7 +115,7 @@ def test_wrong_scores_are_an_error_and_nothing_is_lost(act, answer):
     env.reset(seed=1)
     if act == "Token":
         env.step(97)
-    with pytest.raises(LineScorerError, match="line scorer gave|asked for .* scores and gave"):
+    with pytest.raises(LineScorerError, match="wrong .* of .*: got .*; expected"):
         env.step(10 if act == "Token" else "a\n")
     scorer.answer = ScorerSays().answer
     assert env.text == "a\n"

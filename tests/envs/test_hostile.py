@@ -27,7 +27,7 @@ def test_an_invalid_action_is_an_error_and_changes_nothing():
     env = TokenEnv(sandbox="fake")
     env.reset(seed=1)
     env.step(ord("x"))
-    with pytest.raises(InvalidAction, match="there is no token 257: ids go from 0 to 256"):
+    with pytest.raises(InvalidAction, match="no such token: got 257; expected an id from 0 to 256"):
         env.step(257)
     assert env.text == "x"
     assert env.step(ord("y"))[0]["length"] == env.batch.dynamics.prompt_lengths[0] + 2
@@ -164,13 +164,13 @@ def test_stepping_before_reset_or_after_the_end_is_an_error(act):
     ("prefix", "message"),
     [
         ("\ud800", "lone surrogate"),
-        ([257], "there is no token 257"),
-        ([-1], "there is no token -1"),
+        ([257], "no such token: got 257"),
+        ([-1], "no such token: got -1"),
         ([97.0], "whole numbers"),
-        ([EOS], "the prefix ends the program already"),
-        ([97, EOS, 97], "the prefix ends the program already"),
-        ("x" * 40, "a prefix of 40 tokens leaves no room in max_tokens=40"),
-        ("x" * 10**6, "leaves no room"),
+        ([EOS], "prefix ends the program"),
+        ([97, EOS, 97], "prefix ends the program"),
+        ("x" * 40, "prefix too long: got 40 tokens; expected fewer than max_tokens=40"),
+        ("x" * 10**6, "prefix too long"),
         (3, "a sequence of ids"),
     ],
     ids=lambda value: ascii(value)[:30],

@@ -128,29 +128,38 @@ def test_vector_environments_have_the_spaces_of_their_ids(env_id, tmp_path):
 # --- keywords that cannot be --------------------------------------------------------------------------------------
 
 BAD = [
-    ({"max_token": 5}, TypeError, "max_token"),
-    ({"max_line_token": 5}, TypeError, "max_line_token"),
-    ({"max_tokens": 0}, ValueError, "max_tokens must be a whole number above 0, got 0"),
-    ({"max_tokens": 5.0}, ValueError, "max_tokens must be a whole number above 0, got 5.0"),
-    ({"max_tokens": True}, ValueError, "max_tokens must be a whole number above 0, got True"),
-    ({"max_prompt_tokens": -1}, ValueError, "max_prompt_tokens must be a whole number above 0, got -1"),
-    ({"mask": "all"}, ValueError, "mask must be .* got 'all'"),
+    ({"max_token": 5}, TypeError, "unknown keyword: got max_token=5 .did you mean 'max_tokens'"),
+    ({"rewards": "outcome"}, TypeError, "unknown keyword: got rewards='outcome' .did you mean 'reward'"),
+    ({"max_tokens": 0}, ValueError, "wrong max_tokens: got 0; expected a whole number above 0"),
+    ({"max_tokens": 5.0}, ValueError, "wrong max_tokens: got 5.0; expected a whole number above 0"),
+    ({"max_tokens": True}, ValueError, "wrong max_tokens: got True; expected a whole number above 0"),
+    ({"max_prompt_tokens": -1}, ValueError, "wrong max_prompt_tokens: got -1; expected a whole number above 0"),
+    ({"mask": "all"}, ValueError, "wrong mask: got 'all'; expected one of 'text', 'completable', None"),
     ({"tasks": "arithmetics"}, ValueError, "unknown tasks: got 'arithmetics' .did you mean 'arithmetic'"),
     ({"tasks": []}, ValueError, "at least one task"),
     ({"tasks": 3}, TypeError, "tasks: got 3; expected the name of a family or data set, a Task"),
     ({"path": "rows.jsonl"}, ValueError, "a path without a data set: got path='rows.jsonl' and tasks='arithmetic'"),
+    ({"tasks": [{}]}, TypeError, "Task"),
     ({"tasks": "mbpp", "path": "no/such/file.jsonl"}, DatasetError, "no/such/file.jsonl"),
     ({"tokenizer": "byte"}, ValueError, "did you mean 'bytes'"),
     ({"tokenizer": 3}, TypeError, "no tokenizer can be made of 3"),
     ({"reward": "outcom"}, ValueError, "unknown reward term: got 'outcom' .did you mean 'outcome'"),
     ({"reward": 3}, TypeError, "no reward can be made from this: got 3"),
-    ({"reward": "process"}, ValueError, "reward term 'process' needs line scores: pass line_scorer"),
+    ({"reward": "process"}, ValueError, "needs line scores: got line_scorer=None; expected a line scorer"),
     ({"line_scorer": 7}, ValueError, "wrong line scorer: got 7; expected a name"),
     ({"line_scorer": "fakes"}, ValueError, "unknown line scorer: got 'fakes' .did you mean 'fake'"),
     ({"sandbox": "dockr"}, ValueError, "unknown sandbox back end: got 'dockr'"),
     ({"sandbox": 3}, TypeError, "wrong sandbox: got int"),
-    ({"limits": {"cpu": 1}}, TypeError, "cpu"),
-    ({"render_mode": "text"}, ValueError, "render_mode must be one of ansi, human, rgb_array or None, got 'text'"),
+    ({"limits": {"cpu_second": 1}}, TypeError, "unknown limit: got cpu_second=1 .did you mean 'cpu_seconds'"),
+    (
+        {"limits": 5},
+        TypeError,
+        "wrong limits: got 5; expected a codegym.Limits or a mapping of its",
+    ),
+    ({"packages": "numpy"}, TypeError, "wrong packages: got 'numpy'; expected a sequence of names"),
+    ({"observation": "onehot"}, ValueError, "wrong observation: got 'onehot' .did you mean 'one_hot'"),
+    ({"window": 0}, ValueError, "wrong window: got 0"),
+    ({"render_mode": "text"}, ValueError, "wrong render_mode: got 'text'; expected one of ansi, human, rgb_array"),
 ]
 
 
@@ -165,7 +174,7 @@ def test_bad_keywords_are_clear_errors(make_env, act, keywords, error, message):
 
 @pytest.mark.parametrize("value", [0, True, 8.0, "8"])
 def test_room_of_a_line_is_a_whole_number(value):
-    with pytest.raises(ValueError, match="max_line_tokens must be a whole number above 0, got"):
+    with pytest.raises(ValueError, match="wrong max_line_tokens: got .*; expected a whole number above 0"):
         gym.make("codegym/Line-v0", max_line_tokens=value)
     with pytest.raises(TypeError, match="max_line_tokens"):
         gym.make("codegym/Token-v0", max_line_tokens=8)
@@ -173,7 +182,10 @@ def test_room_of_a_line_is_a_whole_number(value):
 
 @pytest.mark.parametrize(
     ("keywords", "message"),
-    [({"num_envs": 0}, "num_envs must be a whole number above 0, got 0"), ({"autoreset_mode": "Never"}, "Never")],
+    [
+        ({"num_envs": 0}, "wrong num_envs: got 0; expected a whole number above 0"),
+        ({"autoreset_mode": "Same"}, "did you mean 'SameStep'"),
+    ],
 )
 def test_bad_keywords_of_vector_environments_are_clear_errors(keywords, message):
     with pytest.raises(ValueError, match=message):

@@ -125,7 +125,7 @@ def test_an_ended_state_in_a_slot_is_reset_as_the_mode_says():
 
 
 def test_there_is_no_state_before_reset():
-    with pytest.raises(ValueError, match="call reset first"):
+    with pytest.raises(ResetNeeded, match="call reset first"):
         TokenEnv(**small("Token")).get_state()
 
 
@@ -138,7 +138,7 @@ def test_a_state_that_does_not_fit_is_a_clear_error(keywords):
     for token in b"x = 12":
         env.step(token)
     other = TokenEnv(**small("Token") | keywords)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="state too large"):
         other.set_state(env.get_state())
 
 

@@ -146,14 +146,14 @@ def test_options_may_differ_from_slot_to_slot(options, of_each):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"task": 1}, ValueError, "unknown reset option 'task'; there are 'task_id' and 'prefix'"),
-        ({"task_id": IDS[:2]}, ValueError, "wanted one task_id for each of 3 slots, got 2"),
-        ({"prefix": ["x", "y"]}, ValueError, "wanted one prefix for each of 3 slots, got 2"),
+        ({"task": 1}, ValueError, "unknown reset option: got 'task' .did you mean 'task_id'"),
+        ({"task_id": IDS[:2]}, ValueError, "values for 'task_id': got 2; expected one for each of 3"),
+        ({"prefix": ["x", "y"]}, ValueError, "values for 'prefix': got 2; expected one for each of 3"),
         ({"task_id": "arithmetic:/2"}, KeyError, "no task .*arithmetic:/2"),
-        ({"reset_mask": [True, False, True]}, ValueError, "reset_mask must be a boolean array"),
+        ({"reset_mask": [True, False, True]}, ValueError, "expected a boolean array"),
         ({"reset_mask": np.ones(2, bool)}, ValueError, r"of shape \(3,\)"),
         ({"reset_mask": np.zeros(3, bool)}, ValueError, "with a True in it"),
-        ({"reset_mask": np.ones(3)}, ValueError, "reset_mask must be a boolean array"),
+        ({"reset_mask": np.ones(3)}, ValueError, "expected a boolean array"),
     ],
     ids=str,
 )
@@ -167,7 +167,7 @@ def test_a_list_of_seeds_has_one_for_each_slot():
     infos = vector.reset(seed=[5, None, 3])[1]
     for slot, seed in ((0, 5), (2, 3)):
         assert infos["task_id"][slot] == TokenEnv(**small("Token")).reset(seed=seed)[1]["task_id"]
-    with pytest.raises(ValueError, match="wanted one seed for each of 3 slots, got 2"):
+    with pytest.raises(ValueError, match="wrong number of seeds: got 2; expected one for each of 3 slots"):
         vector.reset(seed=[1, 2])
 
 
@@ -276,7 +276,7 @@ def test_an_invalid_action_of_one_slot_changes_nothing_in_any(act, wrong):
     before = [env.get_state(slot) for slot in range(3)]
     actions = draw_actions(np.random.default_rng(0), act, 3)
     actions[wrong] = 257
-    with pytest.raises(InvalidAction, match="there is no token 257: ids go from 0 to 256"):
+    with pytest.raises(InvalidAction, match="no such token: got 257; expected an id from 0 to 256"):
         env.step(actions)
     for slot in range(3):
         np.testing.assert_array_equal(env.get_state(slot).context, before[slot].context)

@@ -11,7 +11,6 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
 from typing import Any
 
 from agents import grpo, ppo
@@ -30,6 +29,7 @@ PLACES: tuple[tuple[Any, str, str], ...] = (
     (CodeVectorEnv, "reset", "tasks"),
     (CodeVectorEnv, "append_chunk", "environment"),
     (CodeVectorEnv, "finish", "environment"),
+    (EpisodeBatch, "wait_for_verdicts", "judging"),
     (ProcessRewardModel, "score", "scoring"),
     (ppo, "predict_values", "scoring"),
     (Run, "reference_log_probs", "scoring"),
@@ -87,7 +87,6 @@ def watched(clock: Clock) -> Iterator[None]:
     with contextlib.ExitStack() as replaced:
         for owner, name, stage in PLACES:
             replaced.enter_context(replacing(owner, name, functools.partial(_timed, clock, stage)))
-        replaced.enter_context(replacing(EpisodeBatch, "outcome", functools.partial(_waiting, clock)))
         yield
 
 
@@ -113,18 +112,5 @@ def _timed(clock: Clock, stage: str, function: Any) -> Any:
     def timed(*arguments: Any, **options: Any) -> Any:
         with clock.stage(stage):
             return function(*arguments, **options)
-
-    return timed
-
-
-def _waiting(clock: Clock, outcome: Any) -> Any:
-    """Wait for the verdict of a slot before it is read, so that waiting and reading are timed apart."""
-
-    @functools.wraps(outcome)
-    def timed(batch: EpisodeBatch, slot: int) -> Any:
-        if (verdict := batch.pending_verdict(slot)) is not None:
-            with clock.stage("judging"):
-                wait([verdict])
-        return outcome(batch, slot)
 
     return timed
