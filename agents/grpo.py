@@ -44,11 +44,11 @@ class GRPOConfig(RunConfig):
     scale_rewards: ScaleRewards = "std"
     """"std" divides the advantages of a group by its standard deviation; "none" does not."""
     loss_type: LossType = "sequence_mean"
-    """How the losses of tokens are averaged: all tokens equally, all programs equally, or by a constant."""
+    """Average of the losses of tokens: over all tokens, first over those of a program, or a sum over a constant."""
     clip_low: float = 0.2
-    """How far the probability ratio to the sampling policy may fall below 1."""
+    """Largest amount by which the probability ratio to the sampling policy may fall below 1."""
     clip_high: float = 0.2
-    """How far the probability ratio to the sampling policy may rise above 1."""
+    """Largest amount by which the probability ratio to the sampling policy may rise above 1."""
     dynamic_sampling: bool = False
     """Leave out groups whose programs all have the same score."""
     kl_coef: float = 0.0
@@ -93,7 +93,7 @@ def update(
     """Take clipped gradient steps over ``update_epochs`` passes and return their mean metrics.
 
     Args:
-        run: Open run.
+        run: The open run.
         iteration: Number of the iteration.
         rollout: Programs to learn from.
         advantages: Advantage of each program, [B].

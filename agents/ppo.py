@@ -53,7 +53,7 @@ class PPOConfig(RunConfig):
     gae_lambda: float = 1.0
     """Lambda of GAE. 1: advantages are returns minus values. Smaller values trust the critic more."""
     clip_range: float = 0.2
-    """How far the probability ratio to the sampling policy may move from 1."""
+    """Largest distance of the probability ratio to the sampling policy from 1."""
     target_kl: float | None = None
     """Stop the update after a pass whose mean approx_kl exceeds this value. None: make all passes."""
     ent_coef: float = 0.0
@@ -61,8 +61,8 @@ class PPOConfig(RunConfig):
     kl_coef: float = 0.0
     """Weight of the KL divergence from the starting policy."""
     kl_placement: KLPlacement = "loss"
-    """Where the divergence is charged: "loss", as k3 (GRPO), or "reward", as k1 in the reward of each token, which
-    advantages and values include (RLHF; Ziegler et al., arXiv 1909.08593)."""
+    """Place at which the divergence is charged: "loss", as k3 (GRPO), or "reward", as k1 in the reward of each token,
+    which advantages and values include (RLHF; Ziegler et al., arXiv 1909.08593)."""
     normalize_advantages: bool = False
     """Whiten the advantages of an iteration. With rewards that are mostly 0 this amplifies noise."""
     critic_learning_rate: float = 1e-3
@@ -72,7 +72,7 @@ class PPOConfig(RunConfig):
     critic_warmup: int = 1
     """Number of first iterations in which only the critic learns."""
     value_clip_range: float | None = None
-    """How far a value may move in one update before its loss stops falling. None: no clipping."""
+    """Distance beyond which the loss of a value stops falling in one update. None: no clipping."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,7 +90,7 @@ class CriticSetup:
         """Change the critic before it predicts the values of an iteration.
 
         Args:
-            run: Open run.
+            run: The open run.
             iteration: Number of the iteration.
             critic: Critic of the run.
         """
@@ -99,7 +99,7 @@ class CriticSetup:
         """Return metrics of the critic's values.
 
         Args:
-            run: Open run.
+            run: The open run.
             iteration: Number of the iteration.
             rollout: Programs of the iteration.
             values: Value before each token, [B, T].
@@ -151,7 +151,7 @@ def predict_values(run: Run[PPOConfig], iteration: int, critic: Critic, rollout:
     """Return the value before each token, [B, T]; a critic without calibration is calibrated first.
 
     Args:
-        run: Open run.
+        run: The open run.
         iteration: Number of the iteration.
         critic: Critic of the run.
         rollout: Programs of the iteration.
@@ -174,7 +174,7 @@ def update_policy(
     """Take clipped gradient steps over ``update_epochs`` passes and return their mean metrics.
 
     Args:
-        run: Open run.
+        run: The open run.
         iteration: Number of the iteration.
         rollout: Programs of the iteration.
         advantages: Advantage of each token, [B, T].
@@ -211,7 +211,7 @@ def update_critic(
     """Regress the critic to the returns over ``critic_epochs`` passes and return the mean loss.
 
     Args:
-        run: Open run.
+        run: The open run.
         iteration: Number of the iteration.
         rollout: Programs of the iteration.
         critic: Critic of the run.

@@ -36,7 +36,11 @@ from agents.registry import Agent
 
 @dataclass(frozen=True)
 class PSGPOConfig(ppo.PPOConfig):
-    """Configuration of PSGPO."""
+    """Configuration of PSGPO.
+
+    Raises:
+        ValueError: A number is out of range, or ``value_init`` is unknown.
+    """
 
     out: Path = Path("runs/psgpo")
     """Folder of the run. If it already holds a run with this configuration, training resumes."""
@@ -92,7 +96,7 @@ class ValueInitialization(ppo.CriticSetup):
         self.config = config
 
     def make(self, run: Run[ppo.PPOConfig]) -> Critic:
-        """Make the critic; one that is to be distilled has yet to learn."""
+        """Make the critic of ``run``; a critic to be distilled has not learned yet."""
         return init_critic(run, self.config.value_init)
 
     def prepare(self, run: Run[ppo.PPOConfig], iteration: int, critic: Critic) -> None:
@@ -135,7 +139,7 @@ def mc_value_quality(
     """Return the critic's explained variance against mean returns of many completions of some states.
 
     Args:
-        run: Open run.
+        run: The open run.
         config: Configuration of the run.
         iteration: Number of the iteration.
         rollout: Programs of the iteration.

@@ -43,7 +43,7 @@ class REINFORCEConfig(RunConfig):
     kl_coef: float = 0.0
     """Weight of the KL divergence from the starting policy."""
     kl_placement: KLPlacement = "reward"
-    """Where the divergence is charged: "reward", as k1 in the reward of each token, or "loss", as k3."""
+    """Place at which the divergence is charged: "reward", as k1 in the reward of each token, or "loss", as k3."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,7 +84,7 @@ def baseline(run: Run[REINFORCEConfig], iteration: int, rollout: Rollout) -> Ten
     """Return the baseline of each program's return, [B, 1].
 
     Args:
-        run: Open run.
+        run: The open run.
         iteration: Number of the iteration.
         rollout: Programs of the iteration, with the rewards that they are credited with.
     """

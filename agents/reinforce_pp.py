@@ -42,11 +42,11 @@ class REINFORCEPPConfig(RunConfig):
     gamma: float = 1.0
     """Discount per token."""
     clip_range: float = 0.2
-    """How far the probability ratio to the sampling policy may move from 1."""
+    """Largest distance of the probability ratio to the sampling policy from 1."""
     kl_coef: float = 0.0
     """Weight of the KL divergence from the starting policy."""
     kl_placement: KLPlacement = "reward"
-    """Where the divergence is charged: "reward", as k1 in the reward of each token, or "loss", as k3."""
+    """Place at which the divergence is charged: "reward", as k1 in the reward of each token, or "loss", as k3."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,7 +45,11 @@ CACHE = Path("runs/cache")
 
 @dataclass(frozen=True)
 class SFTConfig:
-    """Configuration of supervised training; all of it is in the hash."""
+    """Configuration of supervised training; all of it is in the hash.
+
+    Raises:
+        ValueError: ``lora`` is set without ``policy``.
+    """
 
     family: str = "pipelines"
     """Name of a procedural family (``codegym.tasks.procedural.FAMILIES``)."""

@@ -1,4 +1,4 @@
-"""A loop in CleanRL's manner: PPO in one function, on finished episodes with their credit.
+"""PPO in one function, in the style of CleanRL, on finished episodes with their credit.
 
 Run ``python -m examples.cleanrl_style_ppo``.
 """
@@ -9,19 +9,26 @@ import torch
 from torch.distributions import Categorical
 from torch.nn.functional import layer_norm, one_hot
 
+import codegym
 from examples.toy import SETTINGS
+
+gym.register_envs(codegym)
 
 
 def main(updates: int = 30, num_envs: int = 32) -> tuple[float, float]:
-    """Give the mean reward in the first and in the last update."""
+    """Return the mean reward in the first and in the last update.
+
+    Args:
+        updates: Number of updates.
+        num_envs: Number of slots of the environment.
+    """
     torch.manual_seed(0)
     envs = gym.make_vec("codegym/Token-v0", num_envs=num_envs, **SETTINGS)
     network = torch.nn.Sequential(
         torch.nn.Linear(5 * 7, 64), torch.nn.Tanh(), torch.nn.Linear(64, 7 + 1)
     )  # logits, value
     optimizer, history = torch.optim.Adam(network.parameters(), 5e-3), []
-    observation, _ = envs.reset(seed=0)
-    episodes = [[] for _ in range(num_envs)]
+    observation, episodes = envs.reset(seed=0)[0], [[] for _ in range(num_envs)]
     for _ in range(updates):
         batch, totals = [], []
         while len(batch) < 1024:
@@ -33,7 +40,7 @@ def main(updates: int = 30, num_envs: int = 32) -> tuple[float, float]:
                 episodes[slot].append(row)
             for slot in np.flatnonzero(terminated | truncated):
                 rows, episodes[slot] = episodes[slot], []
-                if terminated[slot]:  # truncated: the machine failed, there is nothing to learn from
+                if terminated[slot]:  # a truncated episode could not be judged: do not learn from it
                     to_go = infos["final_info"]["credit"][slot, : len(rows)][::-1].cumsum()[::-1]
                     totals.append(to_go[0])
                     batch += [(*row, torch.tensor(value)) for row, value in zip(rows, to_go, strict=True)]

@@ -1,6 +1,6 @@
-"""RLlib's PPO on single environments, in the driver's own process.
+"""RLlib's PPO on single environments, in the process of the driver.
 
-Run ``python -m examples.rllib_ppo``, in an environment of its own: RLlib pins another Gymnasium.
+Run ``python -m examples.rllib_ppo`` in a separate virtual environment, because RLlib pins another Gymnasium.
 """
 
 from ray.rllib.algorithms.ppo import PPOConfig
@@ -11,7 +11,11 @@ from examples.toy import Flat
 
 
 def main(iterations: int = 28) -> tuple[float, float]:
-    """Give the mean reward in the first and in the last iteration."""
+    """Return the mean reward in the first and in the last iteration.
+
+    Args:
+        iterations: Number of iterations.
+    """
     register_env("toy", lambda config: Flat())
     config = (
         PPOConfig()

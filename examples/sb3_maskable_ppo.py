@@ -1,19 +1,28 @@
-"""sb3-contrib's MaskablePPO, which samples only tokens that keep the program completable.
+"""MaskablePPO of sb3-contrib, which samples only tokens with which the program can still become valid Python.
 
 Run ``python -m examples.sb3_maskable_ppo``.
 """
 
 import gymnasium as gym
+import torch
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.evaluation import evaluate_policy
 
+import codegym
 from codegym.adapters.sb3 import CreditCallback, SB3VecEnv
 from examples.sb3_ppo import OPTIONS
 from examples.toy import SETTINGS
 
+gym.register_envs(codegym)
+
 
 def main(steps: int = 14_000) -> tuple[float, float]:
-    """Give the mean reward before and after training."""
+    """Return the mean reward before and after training.
+
+    Args:
+        steps: Number of tokens to train on.
+    """
+    torch.set_num_threads(1)
     envs = SB3VecEnv(gym.make_vec("codegym/Token-v0", num_envs=32, mask="completable", **SETTINGS))
     model = MaskablePPO("MultiInputPolicy", envs, **OPTIONS)
     before, _ = evaluate_policy(model, envs, n_eval_episodes=200, deterministic=False)

@@ -1,7 +1,7 @@
-"""The tiny task of the examples: go on from ``def f(x): return x`` so that ``f(x)`` is twice ``x``, in four tokens.
+"""The tiny task of the examples: continue ``def f(x): return x`` so that it returns twice ``x``.
 
-One random program in a hundred passes. Programs run in the process sandbox, each of them once: the judge remembers
-verdicts.
+A program has at most four tokens, and one random program in a hundred passes. Each distinct program runs once, in the
+process sandbox: the judge caches verdicts.
 """
 
 from typing import Any
@@ -10,7 +10,10 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+import codegym
 from codegym import CallCheck, Task
+
+gym.register_envs(codegym)
 
 PROMPT = "# twice x\n"
 TASK = Task(
@@ -29,13 +32,14 @@ SETTINGS = {
     "max_tokens": 4,
     "max_prompt_tokens": 1,
 }
-"""Keywords for ``gym.make("codegym/Token-v0", ...)`` and ``gym.make_vec``: 1 for passing, -1 for a syntax error."""
+"""Keywords for ``gym.make("codegym/Token-v0", ...)`` and ``gym.make_vec``. The reward is 1 for a program that passes
+and -1 for a syntax error."""
 
 
 class Flat(gym.Wrapper):
-    """Tokens as floats for all observation, and no infos: what simple networks and strict collectors take as it is.
+    """Token ids as floats and no infos, for simple networks and strict collectors.
 
-    Without infos a learner cannot tell the episodes that could not be judged: these alone are truncated here.
+    Without infos, truncation marks an episode that could not be judged; no other episode is truncated here.
     """
 
     def __init__(self) -> None:
@@ -43,10 +47,10 @@ class Flat(gym.Wrapper):
         self.observation_space = gym.spaces.Box(0, len(SETTINGS["tokenizer"]), (1 + SETTINGS["max_tokens"],))
 
     def reset(self, **options: Any) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode."""
+        """Begin an episode with the ``options`` of ``gym.Env.reset``."""
         return self.env.reset(**options)[0]["tokens"].astype(np.float32), {}
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Append a token."""
+        """Append the token ``action``."""
         observation, *rest, _ = self.env.step(action)
         return observation["tokens"].astype(np.float32), *rest, {}

@@ -15,7 +15,7 @@ from examples.toy import SETTINGS, TASK
 
 
 def make_tokenizer(pieces: list[str]) -> PreTrainedTokenizerFast:
-    """One id for each piece, as in the environment, and two more for the end and for padding."""
+    """Make a tokenizer with one id for each of ``pieces``, as in the environment, and two more for end and padding."""
     ids = {piece: number for number, piece in enumerate([*pieces, "<eos>", "<pad>"])}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("# twice x\n|x|1|2| [+*] "), "isolated")
@@ -24,7 +24,11 @@ def make_tokenizer(pieces: list[str]) -> PreTrainedTokenizerFast:
 
 
 def main(steps: int = 100) -> tuple[float, float]:
-    """Give the mean reward in the first and in the last step."""
+    """Return the mean reward in the first and in the last step.
+
+    Args:
+        steps: Number of updates.
+    """
     options = {"per_device_train_batch_size": 64, "num_generations": 64, "max_completion_length": 4, "beta": 0.0}
     options |= {"learning_rate": 5e-3, "logging_steps": 1, "use_cpu": True, "bf16": False, "save_strategy": "no"}
     sizes = {"vocab_size": 8, "n_positions": 8, "n_embd": 32, "n_layer": 1, "n_head": 2}

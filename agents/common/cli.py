@@ -31,7 +31,7 @@ def show(run: Run[RunConfig], console: Console) -> None:
     """Print the first and the last row of the log, draw ``curve.png``, and print the paths of both results.
 
     Args:
-        run: Finished run.
+        run: The finished run.
         console: Console to print to.
     """
     rows = run.metrics()

@@ -23,7 +23,11 @@ _MAY_CHANGE = ("out", "num_iterations", "wandb_project")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Configuration shared by all agents."""
+    """Configuration shared by all agents.
+
+    Raises:
+        ValueError: A number is out of range, or two settings contradict each other.
+    """
 
     out: Path
     """Folder of the run. If it already holds a run with this configuration, training resumes."""

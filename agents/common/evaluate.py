@@ -48,7 +48,7 @@ def pass_rates(
     Args:
         policy: Policy that writes the programs.
         sources: Horizon -> task source.
-        sampling: Sampling settings.
+        sampling: Settings of the sampling.
         num_programs: Programs per horizon, one per task.
         sandbox: Name of a sandbox, a sandbox or a judge.
         seed: Seed of tasks and tokens.
@@ -72,8 +72,8 @@ def sample_verdicts(
 
     Args:
         policy: Policy that writes the programs.
-        source: Task source.
-        sampling: Sampling settings.
+        source: Source of the tasks.
+        sampling: Settings of the sampling.
         count: Number of tasks.
         judge: Judge of the programs.
         seed: Numbers that seed tasks and tokens.
@@ -92,7 +92,7 @@ def sample_programs(
     Args:
         policy: Policy that writes the programs.
         tasks: Tasks to solve.
-        sampling: Sampling settings.
+        sampling: Settings of the sampling.
         judge: Judge of the programs.
         generator: Random numbers for the tokens.
     """

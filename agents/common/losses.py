@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 LossType = Literal["token_mean", "sequence_mean", "constant"]
-"""How the losses of tokens are averaged; see ``aggregate``."""
+"""Average of the losses of tokens; see ``aggregate``."""
 KLEstimator = Literal["k1", "k2", "k3"]
 """Estimator of a KL divergence from samples; see ``kl``."""
 KLPlacement = Literal["loss", "reward"]
-"""Where the KL divergence from the starting policy is charged: as k3 in the loss, or as k1 in the reward of a token."""
+"""Place at which the KL divergence from the starting policy is charged: k3 in the loss, or k1 in the rewards."""
 
 
 def aggregate(losses: Tensor, mask: Tensor, how: LossType = "token_mean", max_tokens: int | None = None) -> Tensor:
@@ -53,8 +53,8 @@ def clipped_policy_loss(
         log_probs: Log-probability of each chosen token under the policy that is trained, [B, T].
         old_log_probs: The same under the policy that sampled, [B, T].
         advantages: Advantage of each token, [B, T].
-        clip_low: How far the ratio may fall below 1.
-        clip_high: How far the ratio may rise above 1; DAPO's "clip higher" makes this the larger one.
+        clip_low: Largest amount by which the ratio may fall below 1.
+        clip_high: Largest amount by which the ratio may rise above 1; DAPO's "clip higher" makes this the larger one.
     """
     ratio = (log_probs - old_log_probs).exp()
     return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip_low, 1 + clip_high) * advantages)
@@ -67,8 +67,8 @@ def clip_fraction(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor, clip_l
         log_probs: Log-probability of each chosen token under the policy that is trained, [B, T].
         old_log_probs: The same under the policy that sampled, [B, T].
         mask: Tokens that count, bool [B, T].
-        clip_low: How far the ratio may fall below 1.
-        clip_high: How far the ratio may rise above 1.
+        clip_low: Largest amount by which the ratio may fall below 1.
+        clip_high: Largest amount by which the ratio may rise above 1.
     """
     ratio = (log_probs - old_log_probs).exp()[mask]
     return float(((ratio < 1 - clip_low) | (ratio > 1 + clip_high)).float().mean()) if len(ratio) else 0.0
@@ -94,8 +94,8 @@ def value_loss(values: Tensor, returns: Tensor, old_values: Tensor, clip_range: 
         values: Values that are trained, [B, T].
         returns: Their targets, [B, T].
         old_values: Values before the update, [B, T]; only for ``clip_range``.
-        clip_range: How far a value may move from ``old_values`` before its loss stops falling, as in OpenAI's first
-            implementation of PPO. None: no clipping.
+        clip_range: Distance from ``old_values`` beyond which the loss of a value stops falling, as in OpenAI's
+            first implementation of PPO. None: no clipping.
     """
     loss = (values - returns) ** 2
     if clip_range is not None:

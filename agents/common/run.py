@@ -192,7 +192,7 @@ class Run(Generic[ConfigT_co]):
 
         Args:
             iteration: Number of the iteration.
-            purpose: What the random numbers are for.
+            purpose: Purpose of the random numbers.
         """
         return torch_generator(self.config.seed, purpose, iteration)
 

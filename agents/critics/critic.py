@@ -26,7 +26,7 @@ ValueInit = Literal["none", "weights", "distilled"]
 
 
 class Critic(nn.Module):
-    """Values of states: ``scale * body + shift``, where the body gives a number after every token.
+    """Values of states: ``scale * body + shift``; the body maps tokens to one number each.
 
     The body is the critic's own. The policy or process reward model that it starts from is copied, not shared, because
     training for one of them harms the other.
@@ -112,7 +112,7 @@ def init_critic(run: Run[RunConfig], value_init: ValueInit) -> Critic:
     """Make the critic that ``value_init`` names, before it is calibrated or distilled.
 
     Args:
-        run: Open run.
+        run: The open run.
         value_init: Start of the critic.
 
     Raises:
@@ -243,7 +243,7 @@ def fit_step(
         optimizer: Optimizer of the critic.
         max_grad_norm: Norm to which a larger gradient is scaled down.
         old_values: Values before the update, [B, T]; only for ``clip_range``.
-        clip_range: How far a value may move from ``old_values`` before its loss stops falling. None: no clipping.
+        clip_range: Distance from ``old_values`` beyond which the loss stops falling. None: no clipping.
     """
     values = critic(tokens)
     loss = aggregate(value_loss(values, targets, values if old_values is None else old_values, clip_range), mask)

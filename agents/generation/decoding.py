@@ -1,4 +1,4 @@
-"""The next logits of a batch whose rows leave it: for any ``transformers`` model, and a short way for Llama's form."""
+"""Next logits of a batch whose rows leave it one by one, for any ``transformers`` model; faster for Llamas."""
 
 from __future__ import annotations
 
@@ -18,17 +18,29 @@ __all__ = ["Decoder", "move", "open_decoder"]
 
 
 class Decoder(Protocol):
-    """A model that holds the keys and values of N rows."""
+    """A model with a key-value cache of N rows."""
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Append a token to each row, [N]; gives the next logits, [N, V]."""
+        """Append one of ``tokens``, [N], to each row and return the next logits, [N, V]."""
 
     def keep(self, count: int, holes: Tensor, movers: Tensor) -> None:
-        """Move the rows at ``movers`` to ``holes`` and forget all rows from ``count`` on."""
+        """Keep ``count`` rows.
+
+        Args:
+            count: Number of rows to keep.
+            holes: Indices of rows below ``count`` that have ended.
+            movers: Indices of live rows from ``count`` on, which move to the holes.
+        """
 
 
 def open_decoder(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> tuple[Decoder, Tensor]:
-    """Read the prompts, equal ones once; gives a decoder and the first logits, [N, V]."""
+    """Read the prompts, equal ones once, and return a decoder with the first logits, [N, V].
+
+    Args:
+        model: Causal model of ``transformers``, LoRA or not.
+        prompts: Token ids of each prompt.
+        max_tokens: Token budget of a completion.
+    """
     places: dict[tuple[int, ...], int] = {}
     which = [places.setdefault(tuple(prompt), len(places)) for prompt in prompts]
     device = model.device
@@ -43,14 +55,19 @@ def open_decoder(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_t
 
 
 def pad_left(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Align prompts at their ends: tokens [N, P], and how many at the start of each row are padding [N]."""
+    """Align prompts at their ends; return tokens [N, P] and the number of padding tokens of each row [N].
+
+    Args:
+        prompts: Token ids of each prompt.
+        device: Device of the tensors.
+    """
     longest = max(map(len, prompts))
     rows = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
     return torch.tensor(rows, device=device), torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
 
 
 def _prefill(model: Any, tokens: Tensor, padding: Tensor) -> tuple[Any, Tensor]:
-    """Run the prompts: the cache, and the logits after the last token, [N, V]."""
+    """Run the prompts; return the cache and the logits after the last token, [N, V]."""
     columns = torch.arange(tokens.shape[1], device=tokens.device)
     cache = DynamicCache()
     options: dict[str, Any] = {_cache_name(model): cache}
@@ -63,7 +80,7 @@ def _prefill(model: Any, tokens: Tensor, padding: Tensor) -> tuple[Any, Tensor]:
 
 
 def _cache_name(model: Any) -> str:
-    """What a model calls its cache: the name has changed within version 5 of ``transformers``."""
+    """Return the name of the argument for the cache, which changed within version 5 of ``transformers``."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
@@ -76,16 +93,24 @@ class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subcl
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Append one position to each row; gives all positions, [N, H, T, D]."""
+        """Append one position to each row and return all positions, [N, H, T, D]."""
         return self.slots.append(key_states, value_states)
 
     def get_seq_length(self) -> int:
-        """How many positions are held."""
+        """Return the number of positions."""
         return self.slots.length
 
 
 class TransformersDecoder:
-    """The forward method of a model, over a cache of our own."""
+    """The forward method of any model, over our own cache.
+
+    Args:
+        model: Causal model of ``transformers``.
+        layers: Keys and values of each layer.
+        padding: Number of padding tokens of each row, [N].
+        prompt_length: Length of the longest prompt.
+        max_tokens: Token budget of a completion.
+    """
 
     def __init__(
         self, model: Any, layers: list[KeysAndValues], padding: Tensor, prompt_length: int, max_tokens: int
@@ -96,7 +121,7 @@ class TransformersDecoder:
         self.columns = torch.arange(prompt_length + max_tokens, device=padding.device)
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Append a token to each row."""
+        """Append one of ``tokens``, [N], to each row and return the next logits, [N, V]."""
         length = self.layers[0].length
         options: dict[str, Any] = self.cache | {"position_ids": self.columns[None, length : length + 1]}
         if self.padding is not None:
@@ -107,7 +132,7 @@ class TransformersDecoder:
         return logits
 
     def keep(self, count: int, holes: Tensor, movers: Tensor) -> None:
-        """Drop rows."""
+        """Keep ``count`` rows, after those at ``movers`` have moved to ``holes``."""
         for layer in self.layers:
             layer.keep(count, holes, movers)
         if self.padding is not None:

@@ -12,48 +12,54 @@ from transformers import PreTrainedModel
 from agents.generation.decoding import Decoder, move, open_decoder
 
 Allowed = Tensor | Callable[[Tensor, Tensor], Tensor]
-"""Which tokens may come next: bool [V], or a function of the indices of the rows [N] and of what they have sampled so
-far [N, T], which gives bool [N, V]. At least one token of a row must be allowed."""
+"""Mask of the tokens that may come next: bool [V], or a function from indices of rows [N] and their tokens so far
+[N, T] to bool [N, V]. At least one token of a row must be allowed."""
 Finished = Callable[[int, list[int]], object]
-"""Called with the index of a prompt and its completion, the end-of-sequence token included, as soon as it is there."""
+"""Function that is called with the index of a prompt and its completion, end-of-sequence token included, at its end."""
 
 
 @dataclass(frozen=True)
 class Completions:
-    """What a policy sampled, one row for each prompt, in their order; B rows of up to L tokens."""
+    """Completions that a policy sampled, one row per prompt, in their order; B rows of up to L tokens."""
 
     tokens: Tensor
-    """[B, L] int64; 0 where ``mask`` is False."""
+    """Token ids, int64 [B, L]; 0 outside ``mask``."""
     mask: Tensor
-    """[B, L] bool: True where the policy chose the token, the end-of-sequence token included."""
+    """True at tokens that the policy chose, the end-of-sequence token included, bool [B, L]."""
     log_probs: Tensor
-    """[B, L] float32: of the chosen token under the distribution that it was sampled from; 0 outside ``mask``."""
+    """Log-probability of each token under the distribution it was sampled from, float32 [B, L]; 0 outside ``mask``."""
     lengths: Tensor
-    """[B] int64: chosen tokens of a row."""
+    """Number of chosen tokens of each row, int64 [B]."""
     ended_by_eos: Tensor
-    """[B] bool: False where the budget ended the row."""
+    """True if the end-of-sequence token ended the row, False if the budget did, bool [B]."""
 
     def row(self, index: int) -> list[int]:
-        """Give the tokens of one completion, the end-of-sequence token included."""
+        """Return the tokens of completion ``index``, the end-of-sequence token included."""
         return self.tokens[index, : int(self.lengths[index])].tolist()
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are chosen."""
+    """Settings of the sampling.
+
+    Raises:
+        ValueError: ``max_tokens`` or ``temperature`` is not positive.
+    """
 
     max_tokens: int = 128
     """Token budget of a completion, the end-of-sequence token included."""
     temperature: float = 1.0
-    """The logits are divided by it, and the recorded log-probabilities are those of the divided ones."""
+    """Divisor of the logits. Recorded log-probabilities are those of the divided logits."""
     greedy: bool = False
-    """Take the most likely token; the log-probability recorded is still that of the distribution at ``temperature``."""
+    """Take the most likely token. Its recorded log-probability is that of the distribution at ``temperature``."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+            raise ValueError(f"max_tokens is too small: got {self.max_tokens}; expected at least 1")
         if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}; greedy=True is its limit at 0")
+            raise ValueError(
+                f"temperature is not positive: got {self.temperature}; expected a number above 0, or greedy=True"
+            )
 
 
 def generate(
@@ -69,23 +75,26 @@ def generate(
     """Complete every prompt.
 
     A row leaves the batch when it ends, so a batch costs what its tokens cost and not what its longest row does.
-    Equal prompts are read once. The random numbers of a row are its own: they depend on ``generator`` and on the place
-    of the prompt, not on when other rows end. Dropout is off, whatever mode the model is in.
+    Equal prompts are read once. The random numbers of a row depend on ``generator`` and on the index of the prompt, not
+    on when other rows end. Dropout is off, whatever mode the model is in.
 
     Args:
-        model: a causal model of ``transformers`` with a key-value cache, LoRA or not.
-        prompts: token ids, at least one each; lengths may differ.
-        eos_token_id: ends a row.
-        sampling: how tokens are chosen.
-        generator: source of the random numbers, on the CPU or on the model's device; None needs ``greedy``.
-        allowed: which tokens may come next; the others have probability 0, and the recorded ones are of what is left.
-        on_finished: called as soon as a row has ended, so that judging it need not wait for the others.
+        model: Causal model of ``transformers`` with a key-value cache, LoRA or not.
+        prompts: Token ids, at least one each; lengths may differ.
+        eos_token_id: Token that ends a row.
+        sampling: Settings of the sampling.
+        generator: Source of the random numbers, on the CPU or on the model's device; None needs ``greedy``.
+        allowed: Tokens that may come next. Others have probability 0; recorded probabilities are renormalized.
+        on_finished: Function that is called as soon as a row has ended, so that it can be judged at once.
 
     Raises:
-        ValueError: no generator though it samples, an empty prompt, or more tokens than the model has positions.
+        ValueError: The generator is missing, a prompt is empty, or the model has too few positions.
     """
     if generator is None and not sampling.greedy:
-        raise ValueError("sampling needs a generator, such as torch.Generator().manual_seed(0)")
+        raise ValueError(
+            "sampling needs random numbers: got generator=None; expected a generator such as "
+            "torch.Generator().manual_seed(0)"
+        )
     _check_lengths(model, prompts, sampling.max_tokens)
     was_training = model.training
     model.train(False)
@@ -100,8 +109,8 @@ def generate(
 
 
 def _run(decoder: Decoder, logits: Tensor, batch: _Batch, on_finished: Finished | None) -> None:
-    """Alternate between choosing a token for each row and asking the model for the next logits."""
-    # To ask which rows have ended makes the host wait for a GPU, so there it is done now and then.
+    """Alternate between choosing a token for each row and computing the next logits."""
+    # Checking which rows have ended makes the host wait for a GPU, so it is done only every few steps there.
     patience = 1 if logits.device.type == "cpu" else 8
     while True:
         tokens = batch.choose(logits)
@@ -119,7 +128,7 @@ def _run(decoder: Decoder, logits: Tensor, batch: _Batch, on_finished: Finished 
 
 
 class _Batch:
-    """What is known of the completions; the N live rows are packed, the last one takes the place of one that ended."""
+    """State of the completions. The N live rows are packed: the last one replaces one that has ended."""
 
     def __init__(
         self,
@@ -146,16 +155,16 @@ class _Batch:
 
     @property
     def is_full(self) -> bool:
-        """Whether the budget is spent."""
+        """True if the token budget is exhausted."""
         return self.step == self.sampling.max_tokens
 
     @property
     def is_whole(self) -> bool:
-        """Whether no row has left: they are in the order of the prompts."""
+        """True if no row has left, so that rows are in the order of the prompts."""
         return len(self.rows) == self.tokens.shape[1]
 
     def choose(self, logits: Tensor) -> Tensor:
-        """Choose the next token of every live row, [N], given its logits, [N, V]."""
+        """Choose the next token of every live row, [N], from its logits, [N, V]."""
         log_probs = self._log_probs(logits.float())
         if self.sampling.greedy:
             tokens = log_probs.argmax(-1)
@@ -180,7 +189,7 @@ class _Batch:
         return logits.log_softmax(-1)
 
     def retire(self) -> tuple[list[int], Tensor, Tensor]:
-        """Take out the rows that have ended: their prompts, the places that got free, and those that move there."""
+        """Remove the rows that have ended; return their prompts, the free indices, and those that move there."""
         ended = torch.ones_like(self.ended) if self.is_full else self.ended
         if not ended.any():
             return [], self.rows[:0], self.rows[:0]
@@ -193,12 +202,12 @@ class _Batch:
         return prompts, holes, movers
 
     def row(self, index: int) -> list[int]:
-        """Give the completion of one prompt."""
+        """Return the completion of one prompt."""
         tokens: list[int] = self.tokens[: self.step, index].tolist()
         return tokens[: tokens.index(self.eos_token_id) + 1] if self.eos_token_id in tokens else tokens
 
     def completions(self) -> Completions:
-        """Give all completions, without what was sampled after an end."""
+        """Return all completions, without tokens sampled after an end."""
         is_eos = self.tokens[: self.step].T.eq(self.eos_token_id)  # [B, L]
         ended_by_eos = is_eos.any(1)
         lengths = torch.where(ended_by_eos, is_eos.int().argmax(1) + 1, self.step)
@@ -209,10 +218,14 @@ class _Batch:
 
 
 def sample(log_probs: Tensor, randoms: Tensor) -> Tensor:
-    """Draw a token of each row of [N, V] by inverting its distribution at a number of [0, 1), float64 [N].
+    """Draw one token per row, [N], by inverting its cumulative distribution at a random number.
 
-    One random number a row, where the usual races of exponentials need one a token: on a CPU those cost more than the
-    layers of a small model. A token of probability 0 is never drawn, since only where the sum grows it passes a number.
+    This needs one random number per row; ``torch.multinomial`` needs one per token, which on a CPU costs more than the
+    layers of a small model. A token of probability 0 is never drawn, because the cumulative sum does not grow there.
+
+    Args:
+        log_probs: Log-probabilities, [N, V].
+        randoms: Random numbers in [0, 1), float64 [N].
     """
     sums = log_probs.exp().cumsum(-1, dtype=torch.float64)  # [N, V]
     return torch.searchsorted(sums, (randoms * sums[:, -1])[:, None], right=True)[:, 0]
@@ -221,10 +234,10 @@ def sample(log_probs: Tensor, randoms: Tensor) -> Tensor:
 def _check_lengths(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
     lengths = [len(prompt) for prompt in prompts]
     if not lengths or min(lengths) == 0:
-        raise ValueError("every prompt needs at least one token, and there must be one prompt: nothing to go on from")
+        raise ValueError(f"empty prompts: got lengths {lengths}; expected at least one prompt of at least one token")
     limit = getattr(model.config, "max_position_embeddings", None)
     if limit is not None and max(lengths) + max_tokens > limit:
         raise ValueError(
-            f"a prompt of {max(lengths)} tokens and a budget of {max_tokens} go beyond the {limit} positions of the "
-            "model: shorten the prompts or lower max_tokens"
+            f"the model has too few positions: got a prompt of {max(lengths)} tokens and a budget of {max_tokens}; "
+            f"expected at most {limit} together. Shorten the prompts or lower max_tokens"
         )

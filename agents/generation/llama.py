@@ -1,7 +1,7 @@
 """One decoding step of a Llama-type model in a few large operations.
 
-A small model spends most of a step between operations: the module tree of ``transformers`` runs some sixty of them a
-layer. This runs the same arithmetic with the projections joined and the norms' weights folded into them.
+A small model spends most of a step between operations: the module tree of ``transformers`` runs about sixty per layer.
+This runs the same arithmetic with joined projections, into which the weights of the norms are folded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from transformers import LlamaForCausalLM
 from agents.generation.kv_cache import KeysAndValues, move
 
 _SMALL = 10_000_000
-"""Parameters up to which the joined weights, a second copy, are made: every call of ``generate`` makes them anew."""
+"""Largest number of parameters for which the joined weights are made, a second copy for every call of ``generate``."""
 
 
 def has_plain_form(model: LlamaForCausalLM) -> bool:
-    """Whether a model is what ``LlamaDecoder`` computes: small, no biases, no adapters, standard rotary positions."""
+    """Return whether ``LlamaDecoder`` can run ``model``: small, no biases, no adapters, standard rotary positions."""
     config = model.config
     return (
         type(model) is LlamaForCausalLM
@@ -44,7 +44,7 @@ def has_plain_form(model: LlamaForCausalLM) -> bool:
 
 
 class _Weights(NamedTuple):
-    """Of one layer, transposed for ``x @ w``."""
+    """Weights of one layer, transposed for ``x @ w``."""
 
     qkv: Tensor  # [E, (H + 2 K) D]
     out: Tensor  # [H D, E]
@@ -53,7 +53,7 @@ class _Weights(NamedTuple):
 
 
 def _weights(layer: Any, width: int) -> _Weights:
-    """Join projections; what is linear goes into them: norm weights, the root of the width, the scale of attention."""
+    """Join projections, with norm weights, the root of the width and the scale of attention multiplied into them."""
     attention, mlp = layer.self_attn, layer.mlp
     queries = attention.q_proj.weight * attention.head_dim**-0.5
     qkv = torch.cat([queries, attention.k_proj.weight, attention.v_proj.weight])
@@ -67,7 +67,15 @@ def _weights(layer: Any, width: int) -> _Weights:
 
 
 class LlamaDecoder:
-    """A Llama-type model with its cache."""
+    """A Llama-type model with its cache.
+
+    Args:
+        model: Model for which ``has_plain_form`` holds.
+        layers: Keys and values of each layer.
+        padding: Number of padding tokens of each row, [N].
+        prompt_length: Length of the longest prompt.
+        max_tokens: Token budget of a completion.
+    """
 
     def __init__(
         self, model: LlamaForCausalLM, layers: list[KeysAndValues], padding: Tensor, prompt_length: int, max_tokens: int
@@ -91,7 +99,7 @@ class LlamaDecoder:
             self.bias = torch.zeros(hidden.shape, device=padding.device).masked_fill(hidden, -torch.inf)[:, None, None]
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Append a token to each row."""
+        """Append one of ``tokens``, [N], to each row and return the next logits, [N, V]."""
         hidden = functional.embedding(tokens, self.embedding)  # [N, E]
         position = self.layers[0].length if self.padding is None else (self.layers[0].length - self.padding)[:, None]
         rotation = self.cos[position], self.sin[position]  # [D] or [N, 1, D]
@@ -109,7 +117,7 @@ class LlamaDecoder:
         return hidden / torch.hypot(length, self.least)
 
     def _attend(self, projected: Tensor, rotation: tuple[Tensor, Tensor], layer: KeysAndValues) -> Tensor:
-        """Attention of one new position to all before it, [N, H D], given its queries, keys and values."""
+        """Return the attention of one new position to all positions so far, [N, H D]."""
         count, heads, kv_heads = len(projected), self.heads, self.kv_heads
         parts = projected.view(count, heads + 2 * kv_heads, self.head_dim)
         turned = rotate(parts[:, : heads + kv_heads], *rotation)
@@ -122,7 +130,7 @@ class LlamaDecoder:
         return mixed.view(count, -1)
 
     def keep(self, count: int, holes: Tensor, movers: Tensor) -> None:
-        """Drop rows."""
+        """Keep ``count`` rows, after those at ``movers`` have moved to ``holes``."""
         for layer in self.layers:
             layer.keep(count, holes, movers)
         if self.padding is not None:
@@ -131,6 +139,12 @@ class LlamaDecoder:
 
 
 def rotate(parts: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries and keys, [N, H, D], to their position."""
+    """Return queries and keys rotated to their position (rotary embedding), [N, H, D].
+
+    Args:
+        parts: Queries and keys, [N, H, D].
+        cos: Cosines of the position, [D] or [N, 1, D].
+        sin: Sines of the position, [D] or [N, 1, D].
+    """
     left, right = parts.chunk(2, -1)
     return parts * cos + torch.cat((-right, left), -1) * sin

@@ -1,4 +1,4 @@
-"""Every example is short, runs as its docstring says, and really learns."""
+"""Every example is short, runs as its docstring says, and learns."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS = {
-    "with_cleanrl_loop": "torch",
-    "with_maskable_ppo": "sb3_contrib",
-    "with_rllib": "ray",
-    "with_sb3": "stable_baselines3",
-    "with_tianshou": "tianshou",
-    "with_torchrl": "torchrl",
-    "with_trl": "trl",
+    "cleanrl_style_ppo": "torch",
+    "rllib_ppo": "ray",
+    "sb3_maskable_ppo": "sb3_contrib",
+    "sb3_ppo": "stable_baselines3",
+    "tianshou_ppo": "tianshou",
+    "torchrl_ppo": "torchrl",
+    "trl_grpo": "trl",
 }
 
 
 def test_every_example_is_listed():
-    assert {path.stem for path in ROOT.glob("agents/with_*.py")} == set(NEEDS)
+    assert {path.stem for path in ROOT.glob("examples/*.py")} == {*NEEDS, "toy"}
 
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_an_example_has_at_most_forty_lines_of_code(name):
-    source = (ROOT / "agents" / f"{name}.py").read_text("utf-8")
+    source = (ROOT / "examples" / f"{name}.py").read_text("utf-8")
     tree = ast.parse(source)
-    assert f"``python -m agents.{name}``" in ast.get_docstring(tree)
+    assert f"``python -m examples.{name}``" in ast.get_docstring(tree)
     asides = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node)]
     outside = {number for node in asides for number in range(node.lineno, node.end_lineno + 1)}
     lines = enumerate(source.splitlines(), start=1)
@@ -48,7 +48,7 @@ def _is_docstring(node):
 def test_an_example_learns(name):
     if importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed")
-    command = [sys.executable, "-m", f"agents.{name}"]
+    command = [sys.executable, "-m", f"examples.{name}"]
     # Networks of a few hundred weights; what would be compiled for them takes longer to compile than to run.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
