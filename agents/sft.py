@@ -32,8 +32,8 @@ from agents.policies.causal import LoraConfig, Policy, TinyConfig, make_tiny
 from agents.seeding import numpy_generator, torch_generator
 from codegym.cli import errors_as_sentences
 from codegym.sampling import derive_seed, load_checkpoint, save_checkpoint
+from codegym.tasks import TaskSource
 from codegym.tasks.procedural import FAMILIES, Procedural, inject_bugs, vocabulary
-from codegym.tasks.source import TaskSource
 
 _VERSION = 1
 """Version of the training procedure; cached results of another version are not used."""

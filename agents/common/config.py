@@ -14,8 +14,7 @@ from codegym.judge import JudgeLike
 from codegym.rewards import RewardLike
 from codegym.sandbox import Sandbox
 from codegym.scorers import LineScorer
-from codegym.tasks.record import Task
-from codegym.tasks.source import TasksLike
+from codegym.tasks import Task, TasksLike
 
 _MAY_CHANGE = ("out", "num_iterations", "wandb_project")
 """Settings in which a run may differ from the one that it resumes."""

@@ -17,8 +17,7 @@ from codegym.errors import SandboxError
 from codegym.evaluation.metrics import bootstrap_interval
 from codegym.judge import JudgeLike, Verdict, make_judge
 from codegym.sandbox import Limits, Sandbox
-from codegym.tasks.record import Task
-from codegym.tasks.source import TaskSource
+from codegym.tasks import Task, TaskSource
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from codegym.rewards import RewardLike, parse_reward
 from codegym.sampling import derive_seed, load_checkpoint, save_checkpoint
 from codegym.sandbox import Limits
 from codegym.step import Step
-from codegym.tasks.source import make_task_source
+from codegym.tasks import make_task_source
 
 ConfigT_co = TypeVar("ConfigT_co", bound=RunConfig, covariant=True)
 Learnable = nn.Module | torch.optim.Optimizer

@@ -19,7 +19,7 @@ from codegym.judge import FakeJudge
 from codegym.sampling import derive_seed
 from codegym.scorers import LineScorer, ScoreRequest
 from codegym.step import Step
-from codegym.syntax.lines import LineKind
+from codegym.syntax import LineKind
 
 ValueInit = Literal["none", "weights", "distilled"]
 """Start of a critic: the policy's trunk with a zero head, the weights of a process reward model, or its scores."""

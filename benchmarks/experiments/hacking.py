@@ -30,7 +30,7 @@ from codegym import Judge
 from codegym.jsonl import ResumableFile
 from codegym.sandbox import open_sandbox
 from codegym.scorers.prm import ProcessRewardModel
-from codegym.syntax.lines import LineKind, line_kinds
+from codegym.syntax import LineKind, line_kinds
 from codegym.tasks.procedural import FAMILIES
 
 

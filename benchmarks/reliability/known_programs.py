@@ -9,7 +9,7 @@ from typing import cast
 
 from codegym.judge import Status
 from codegym.sandbox import BACKENDS, Limits, Pool
-from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
+from codegym.tasks import AssertCheck, CallCheck, StdinCheck, Task
 
 _GOLD = "def total(numbers):\n    result = 0\n    for number in numbers:\n        result += number\n    return result\n"
 _MAIN = "print(total([int(word) for word in input().split()]))\n"

@@ -7,7 +7,7 @@ import copy
 import pickle
 from textwrap import indent
 
-from codegym.tasks.record import AssertCheck, CallCheck, Task
+from codegym.tasks import AssertCheck, CallCheck, Task
 
 Problem = dict[str, str]
 

@@ -11,9 +11,9 @@ from benchmarks.speed.sandbox.contenders import Pending, Submit
 from benchmarks.speed.sandbox.programs import Program
 from codegym.judge import Judge, Verdict
 from codegym.sandbox import DockerSandbox, Pool, ProcessSandbox
+from codegym.tasks import Task
 from codegym.tasks.datasets.humaneval import read
 from codegym.tasks.datasets.row import Row
-from codegym.tasks.record import Task
 
 
 @contextmanager
