@@ -9,7 +9,6 @@ import pytest
 import torch
 from helpers.prm_worlds import make_task
 
-from codegym.sampling import batch_by_tokens
 from codegym.scorers import ScoreRequest
 from codegym.scorers.prm.encoding import LineEncoder
 from codegym.scorers.prm.model import EncodedProgram, ProcessRewardModel, pad
@@ -169,10 +168,6 @@ def test_padding_changes_no_output():
     apart = torch.cat([model.outputs([row]) for row in rows])
     assert together.tolist() == pytest.approx(apart.tolist(), abs=1e-5)
     assert pad([[1], [2, 3]]).tolist() == [[1, 0], [2, 3]]
-
-
-def test_batches_hold_rows_of_like_length():
-    assert list(batch_by_tokens([5, 1, 2, 9, 1], 6)) == [[1, 4, 2], [0], [3]]
 
 
 def test_an_environment_takes_the_folder_of_one(tmp_path):
