@@ -32,7 +32,7 @@ class LabelSettings:
     batch_size: int = 256
     """Number of programs whose searches run together. A larger number gives the sampler larger batches."""
     witnesses: bool = True
-    """Whether a passing completion also proves the next lines of the program that it begins with. False is PSGPO's
+    """Let a passing completion also prove the next lines of the program that it begins with. Without this it is PSGPO's
     procedure to the letter, which errs more often at the same cost."""
     keep_completions: int = 0
     """Number of completions of each measured prefix to keep with their verdict. They are samples of its value, which a

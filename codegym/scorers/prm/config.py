@@ -28,12 +28,12 @@ class TrainConfig:
     """Selection of the training programs; see ``codegym.scorers.labels.select``. The report always uses the
     "remove_hard" selection of the held-out tasks. The target "values" uses all programs, since failures have values."""
     witnesses: bool = True
-    """Whether hard labels are also learned from witnesses: passing completions found while labeling. They cost no
-    further sample. Without them the model sees few correct late lines, and learns to score late lines as wrong."""
+    """Learn hard labels also from witnesses: passing completions found while labeling. They cost no further sample.
+    Without them the model sees few correct late lines, and learns to score late lines as wrong."""
     loss: Loss = "mse"
     """Loss: "mse" of scores and labels (PSGPO), or "cross_entropy" of both as probabilities (Math-Shepherd)."""
     neutral_lines: bool = True
-    """Whether the label 0 of comments and the like is learned. Environments never request scores of such lines."""
+    """Learn the label 0 of comments and the like, too. Environments never request scores of such lines."""
     epochs: int = 8
     """Number of passes over the training programs."""
     batch_size: int = 32
