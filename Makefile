@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -rs -n 2 --dist loadfile
-QUICK := -m 'not docker and not slow and not quiet'
+# Tests of one process: no Docker, no training, no corpus, no command line.
+QUICK := $(addprefix tests/,test_layers.py test_plugins.py test_words.py rewards tokenizers envs judge render) \
+  -m 'not docker and not slow and not quiet'
 
 .DEFAULT_GOAL := help
 .PHONY: help quick test experiment check docs coverage image clean

@@ -13,25 +13,16 @@ from pathlib import Path
 
 import gymnasium as gym
 
-import agents.grpo
-import agents.ppo
-import agents.reinforce
-import agents.reinforce_pp
-import agents.rloo
-import agents.sft
 import codegym.cli
 import codegym.judge.comparison
-from codegym.envs.config import EnvConfig
+from agents import AGENTS
+from codegym.envs.config import EnvConfig, LineEnvConfig
 from codegym.rewards import REWARDS
 from codegym.sandbox import BACKENDS
-from codegym.scorers import FakeLineScorer
+from codegym.scorers import SCORERS
 from codegym.tasks.datasets import DATASETS
 from codegym.tasks.procedural import FAMILIES
-from codegym.tokenizers import ByteTokenizer
-
-AGENTS = {m: getattr(agents, m).train for m in ("ppo", "grpo", "rloo", "reinforce", "reinforce_pp")}
-SCORERS = {"fake": FakeLineScorer}
-TOKENIZERS = {"bytes": ByteTokenizer}
+from codegym.tokenizers import TOKENIZERS
 
 
 def write_pages(folder: Path) -> None:
@@ -45,7 +36,7 @@ def write_pages(folder: Path) -> None:
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Yield the lines of a Markdown table; blanks become non-breaking in its first column only."""
+    """Yield the lines of a Markdown table."""
     header = list(header)
     yield "| " + " | ".join(header) + " |"
     yield "|" + " --- |" * len(header)
@@ -112,25 +103,14 @@ def rewards() -> Iterator[str]:
     yield "The range is that of the total of one episode with the term's default arguments and weight 1.\n"
     terms = {name: factory() for name, factory in REWARDS.items()}
     rows = (
-        (
-            f"[`{name}`](#term-{name})",
-            range_of(term.low, term.high),
-            summary(REWARDS[name]),
-            label(REWARDS[name], "Source"),
-        )
+        (f"[`{name}`](#term-{name})", range_of(term.low, term.high), summary(REWARDS[name]))
         for name, term in terms.items()
     )
-    yield from table(("term", "range", "what it pays", "source"), rows)
+    yield from table(("term", "range", "what it pays"), rows)
     for name, term in terms.items():
         yield from section(name, f"term-{name}")
         yield from autodoc(REWARDS[name])
         yield f"Needs line scores: {term.scores.name.lower().replace('_', ' ')}.\n"
-
-
-def label(thing: object, name: str) -> str:
-    """Return the paragraph of a docstring that begins with ``name`` and a colon, without that begin; "" if none."""
-    match = re.search(rf"^{name}: (.*?)(?:\n\n|\Z)", inspect.getdoc(thing) or "", re.DOTALL | re.MULTILINE)
-    return " ".join(match[1].split()).replace("``", "`") if match else ""
 
 
 def environments() -> Iterator[str]:
@@ -145,6 +125,9 @@ def environments() -> Iterator[str]:
         cls = gym.envs.registration.load_env_creator(str(entry_point))
         yield from section(cls.__name__, f"class-{cls.__name__.lower()}")
         yield from markdown_doc(cls)
+    yield from section("Keywords", "keywords")
+    yield from autodoc(EnvConfig, ":members:", ":no-index:")
+    yield from autodoc(LineEnvConfig, ":members:", ":no-index:")
 
 
 DEFAULTS = ("tasks", "max_tokens", "max_prompt_tokens")
@@ -170,7 +153,7 @@ def datasets() -> Iterator[str]:
         yield from section(name, f"dataset-{anchor(name)}")
         hub = "local files only" if spec.hub is None else f"`{spec.hub.hub_id}`, split `{spec.hub.split}`"
         yield f"- **Hub**: {hub}"
-        yield f"- **Source**: {spec.homepage or 'yours'}"
+        yield f"- **Source**: {f'<{spec.homepage}>' if spec.homepage else 'yours'}"
         yield f"- **Environment ids**: {', '.join(ids_of(name))}\n"
         yield from autodoc(inspect.getmodule(spec.read), ":no-index:")
         yield from autodoc(spec.read, ":no-index:")
@@ -207,11 +190,11 @@ def plain_page(title: str, intro: str, plugins: Mapping[str, object]) -> Callabl
     return page
 
 
-def agents_page() -> Iterator[str]:
+def agents() -> Iterator[str]:
     """Yield the page of agents: method, source and settings of each."""
     yield "# Agents\n"
     yield "Each agent is one file of the checkout, read from top to bottom: `python -m agents.ppo --help`.\n"
-    modules = {name: inspect.getmodule(agent) for name, agent in AGENTS.items()}
+    modules = {name: inspect.getmodule(agent.train) for name, agent in AGENTS.items()}
     yield from table(
         ("name", "what it is"), ((f"[`{name}`](#agent-{anchor(name)})", summary(m)) for name, m in modules.items())
     )
@@ -237,8 +220,8 @@ def command_words() -> Iterator[tuple[str, ...]]:
 
 
 def help_of(words: Iterable[str]) -> str:
-    """Return what ``codegym WORDS --help`` prints, 100 columns wide and without colours."""
-    os.environ["COLUMNS"] = "100"
+    """Return what ``codegym WORDS --help`` prints, 84 columns wide and without colours."""
+    os.environ["COLUMNS"] = "84"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         codegym.cli.main([*words, "--help"])
@@ -272,7 +255,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     ),
     "scorers": plain_page("Line scorers", "Name a line scorer as `line_scorer=`, or give an object.", SCORERS),
     "tokenizers": plain_page("Tokenizers", "Name a tokenizer as `tokenizer=`, or give an object.", TOKENIZERS),
-    "agents": agents_page,
+    "agents": agents,
     "commands": commands,
     "api": api,
 }

@@ -43,6 +43,5 @@ PUBLIC_MODULES = {
     "codegym.adapters.completions",
     "codegym.tasks.procedural",
     "codegym.tasks.datasets",
-    "codegym.evaluation.evaluate",
 }
 """Modules below a package that examples import: what they need is not needed by the rest of the package."""
