@@ -111,7 +111,7 @@ def test_commands_take_its_path(folder: Path) -> None:
     save_tasks([Task("double", "Print twice the number.", (StdinCheck("2", "4"),))], folder / "tasks.jsonl")
     sample = {"task_id": "double", "completion": "print(2 * int(input()))"}
     (folder / "samples.jsonl").write_text(json.dumps(sample) + "\n")
-    tasks = ["--dataset", "jsonl", "--path", "tasks.jsonl"]
+    tasks = ["--tasks", "jsonl", "--path", "tasks.jsonl"]
     run_command(folder, "judge", "samples.jsonl", *tasks, "--sandbox", PATH, "--workers", "1")
     (verdict,) = (folder / "samples.verdicts.jsonl").read_text().splitlines()
     assert json.loads(verdict)["passed"] is True
