@@ -15,7 +15,6 @@ import tyro
 
 from codegym.cli.common import SANDBOX_HELP, install_hint
 from codegym.judge import Judge
-from codegym.plugins import load_object
 from codegym.sampling import Sampler
 from codegym.sandbox.backends import open_sandbox
 from codegym.sandbox.base import Limits, Sandbox
@@ -93,12 +92,7 @@ class TaskOptions:
 
     def _open_source(self) -> TaskSource:
         """Open a family or a source of the user's, with the options of this command."""
-        if self.path is not None:
-            raise ValueError(
-                f"--path without a data set: got --tasks {self.tasks}; expected one of {', '.join(DATASETS)}"
-            )
-        named: Any = load_object(self.tasks) if ":" in self.tasks else self.tasks
-        source = make_task_source(named() if isinstance(named, type) else named)
+        source = make_task_source(self.tasks, self.path)
         known: set[str] = {field.name for field in fields(cast(Any, source))} if is_dataclass(source) else set()
         knobs = self._knobs() | ({"split": self.split or "test"} if self.split or "split" in known else {})
         if unknown := set(knobs) - known:

@@ -298,7 +298,7 @@ def test_an_adapter_writes_other_programs_than_its_base(policy_folder, data) -> 
     [
         (["--tasks", "pascal"], "unknown tasks: got 'pascal'; expected one of"),
         (["--tasks", "pipelines"], "Add --num-tasks 100"),
-        (["--tasks", "pipelines", "--num-tasks", "2", "--path", "x"], "--path without a data set"),
+        (["--tasks", "pipelines", "--num-tasks", "2", "--path", "x"], "a path without a data set"),
         (
             ["--tasks", "pipelines", "--num-tasks", "2", "--split", "dev"],
             'split: got \'dev\'; expected "train" or "test"',
