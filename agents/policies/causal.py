@@ -19,8 +19,7 @@ from transformers.utils import logging
 
 from agents.generation.generate import Completions, Finished, Sampling, generate, sample
 from agents.seeding import seeded_weights
-from codegym.cli import check_policy
-from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, save_tokenizer
+from codegym.tokenizers import Tokenizer, TransformersTokenizer, load_tokenizer, resolve_model, save_tokenizer
 
 _ADAPTER_FILE = "adapter_config.json"
 
@@ -105,8 +104,7 @@ def load_policy(source: str | os.PathLike[str], lora: LoraConfig | None = None) 
         ImportError: LoRA is needed and ``peft`` is not installed.
         ValueError: There is no such folder, or ``lora`` is set for a folder that has an adapter already.
     """
-    name = os.path.expanduser(os.fspath(source))
-    check_policy(name)
+    name = resolve_model(source, "policy")
     if os.path.isdir(name):
         name = os.path.abspath(name)  # an adapter names its base, and is loaded from other places too
     if (Path(name) / _ADAPTER_FILE).is_file():

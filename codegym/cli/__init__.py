@@ -11,9 +11,8 @@ from tyro.extras import SubcommandApp
 
 from codegym.cli import evaluate, judge, prm, replay, sandbox, sandbox_check, validate
 from codegym.cli.common import errors_as_sentences, install_hint, output
-from codegym.cli.options import check_policy
 
-__all__ = ["check_policy", "errors_as_sentences", "install_hint", "main"]
+__all__ = ["errors_as_sentences", "install_hint", "main"]
 
 _DESCRIPTION = """Judge programs, evaluate policies, check tasks and maintain the sandbox.
 

@@ -14,12 +14,13 @@ import tyro
 
 from codegym.cli.common import ProgressBar, output
 from codegym.cli.judge import exit_status, open_results, print_scores, score_rows
-from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions, TaskOptions, check_policy
+from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions, TaskOptions
 from codegym.evaluation.draws import DrawOptions, Draws
 from codegym.evaluation.evaluate import validate_ks
 from codegym.evaluation.metrics import Evaluation
 from codegym.evaluation.verdicts import SampleJudge
 from codegym.jsonl import ResumableFile, digest
+from codegym.tokenizers import resolve_model
 
 
 def evaluate(
@@ -72,7 +73,7 @@ def evaluate(
 def _check_names(policy: str, out: Path | None, tasks: Path | None) -> None:
     if out is not None and (out.suffix != ".jsonl" or out == tasks):
         raise ValueError(f"wrong name of the results: got --out {out}; expected a file of its own, ending in .jsonl")
-    check_policy(policy)
+    resolve_model(policy, "policy")
 
 
 def _judge(draws: Draws, sandbox: SandboxOptions, file: ResumableFile) -> Evaluation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
@@ -21,6 +19,7 @@ from codegym.sandbox.base import Limits, Sandbox
 from codegym.tasks.datasets import DATASETS, load_tasks
 from codegym.tasks.procedural import FAMILIES
 from codegym.tasks.source import ListSource, TaskSource, make_task_source
+from codegym.tokenizers import resolve_model
 
 INLINE = tyro.conf.arg(name="")
 """Marks an argument whose fields are options of the command, without a prefix."""
@@ -172,7 +171,7 @@ class SamplingOptions:
             ValueError: There is no such folder.
             ImportError: A package is missing; the message names the extra.
         """
-        check_policy(policy)
+        resolve_model(policy, "policy")
         try:
             import torch
 
@@ -182,21 +181,3 @@ class SamplingOptions:
         torch.set_num_threads(self.num_threads)
         options |= {"device": self.device, "max_tokens": self.max_tokens, "temperature": self.temperature}
         return TransformersSampler.load(policy, **options)
-
-
-def check_policy(policy: str | os.PathLike[str]) -> None:
-    """Raise if a policy is neither a folder nor an id on the Hub, before the Hub is asked for it.
-
-    Args:
-        policy: Folder, or Hub id such as "Qwen/Qwen2.5-Coder-0.5B".
-
-    Raises:
-        ValueError: There is no such folder, and the text is no Hub id.
-    """
-    path, name = Path(policy), str(policy)
-    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not path.parent.exists()
-    if not path.is_dir() and not is_id:
-        raise ValueError(
-            f"no such policy: got {name!r}; expected a folder with weights and tokenizer, or a Hub id such as "
-            "Qwen/Qwen2.5-Coder-0.5B"
-        )

@@ -14,7 +14,7 @@ from rich.table import Table
 
 import codegym.scorers.prm as prm
 from codegym.cli.common import ProgressBar, install_hint, output
-from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions, check_policy
+from codegym.cli.options import INLINE, SamplingOptions, SandboxOptions
 from codegym.judge import Judge
 from codegym.sampling import LabelingCost, Sampler
 from codegym.scorers.labels import (
@@ -29,6 +29,7 @@ from codegym.scorers.labels import (
 from codegym.scorers.prm.config import Target
 from codegym.tasks.record import Task
 from codegym.tasks.source import ListSource, make_task_source
+from codegym.tokenizers import resolve_model
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class ModelOptions:
         if self.init_from is not None:
             return model_class.load(self.init_from).to(self.device)
         if self.policy is not None:
-            check_policy(self.policy)
+            resolve_model(self.policy, "policy")
             return model_class.from_policy(self.policy).to(self.device)
         model = model_class.from_scratch(self.tokenizer, width=self.width, num_layers=self.num_layers)
         return model.to(self.device)

@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from codegym.tokenizers import resolve_model
+
 _ADAPTER = "adapter_config.json"
 
 
@@ -20,7 +22,7 @@ def load_causal(source: str | os.PathLike[str]) -> PreTrainedModel:
     Raises:
         ImportError: The folder holds an adapter, and ``peft`` is not installed.
     """
-    name = os.path.expanduser(os.fspath(source))
+    name = resolve_model(source, "policy")
     if (Path(name) / _ADAPTER).is_file():
         return _load_adapter(name)
     loader: Any = AutoModelForCausalLM

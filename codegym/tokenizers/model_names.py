@@ -28,6 +28,5 @@ def resolve_model(source: str | os.PathLike[str], kind: str) -> str:
     if isinstance(source, str) and _HUB_ID.fullmatch(name) and not Path(name).parent.is_dir():
         return name
     raise ValueError(
-        f"no {kind} at {name!r}: there is no such folder; expected an existing folder, or an id on the Hub such as "
-        f"'owner/name'. The current folder is {os.getcwd()!r}"
+        f"no such {kind}: got {name!r}; expected a folder that exists, or a Hub id such as 'Qwen/Qwen2.5-Coder-0.5B'"
     )

@@ -68,11 +68,11 @@ def test_the_end_of_a_bare_tokenizer_may_have_to_be_named(tmp_path: Path, specia
     ("value", "hint"),
     [
         ("byte", "got 'byte' .did you mean 'bytes'"),
-        ("./gone", "no tokenizer at './gone': there is no such folder; expected an existing folder, or an id on the"),
-        ("nope", "no tokenizer at 'nope'"),
-        ("runs/ppo/policy", "no tokenizer at 'runs/ppo/policy'"),
-        ("~/gone", "there is no such folder"),
-        (Path("owner/name"), "no tokenizer at 'owner/name'"),
+        ("./gone", "no such tokenizer: got './gone'; expected a folder that exists, or a Hub id"),
+        ("nope", "no such tokenizer: got 'nope'"),
+        ("runs/ppo/policy", "no such tokenizer: got 'runs/ppo/policy'"),
+        ("~/gone", "no such tokenizer"),
+        (Path("owner/name"), "no such tokenizer: got 'owner/name'"),
         ("json:dumbs", "no object 'dumbs'"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_model_is_a_folder_or_an_id_of_the_hub(tmp_path: Path, monkeypatch: py
     (tmp_path / "runs" / "policy").mkdir(parents=True)
     assert resolve_model("runs/policy", "policy") == "runs/policy"
     assert resolve_model("Qwen/Qwen2.5-Coder-0.5B", "policy") == "Qwen/Qwen2.5-Coder-0.5B"
-    with pytest.raises(ValueError, match="no policy at 'runs/polcy'"):  # runs is a folder here, so not an owner
+    with pytest.raises(ValueError, match="no such policy: got 'runs/polcy'"):  # runs is a folder here, so not an owner
         resolve_model("runs/polcy", "policy")
 
 
