@@ -14,6 +14,7 @@ import pytest
 from gymnasium.wrappers.vector import FlattenObservation, NormalizeObservation, RecordEpisodeStatistics
 from helpers.env_play import AWKWARD_TASKS, EOS, VECTOR, assert_same, draw_actions, small
 
+import codegym.envs
 from codegym.envs.config import EnvConfig, EnvKeywords, LineEnvConfig
 from codegym.envs.env import LineEnv, TokenEnv
 from codegym.envs.vector import LineVectorEnv, TokenVectorEnv
@@ -119,3 +120,24 @@ def test_the_mode_of_reset_goes_to_gymnasiums_vectors_by_vector_kwargs():
     assert env.metadata["autoreset_mode"] is mode
     env.reset(seed=1)
     assert env.step(np.array([EOS, EOS]))[-1]["final_info"]["is_success"].tolist() == [False, False]
+
+
+# --- plug-ins and names ---------------------------------------------------------------------------------------------
+
+
+def test_packages_of_programs_reach_the_sandbox():
+    env = TokenEnv(sandbox="process", packages=["numpy"])
+    assert env.batch.judge.settings.packages == ("numpy",)
+
+
+def test_objects_are_named_by_module_and_object_wherever_a_name_is_taken():
+    scorer = "codegym.scorers.base:FakeLineScorer"
+    names = {"tasks": "helpers.make_steps:TASK", "tokenizer": "codegym.tokenizers:ByteTokenizer"}
+    env = TokenEnv(sandbox="codegym.sandbox:ProcessSandbox", line_scorer=scorer, **names)
+    assert env.reset(seed=1)[1]["task_id"] == "double"
+    assert env.batch.judge.settings.backend == "codegym.sandbox:ProcessSandbox"
+
+
+@pytest.mark.parametrize("name", codegym.envs.__all__)
+def test_the_package_exports_its_names(name):
+    assert getattr(codegym.envs, name).__doc__ and name in dir(codegym.envs)
