@@ -234,9 +234,12 @@ def api() -> Iterator[str]:
     yield "Everything that `from codegym import ...` can name.\n"
     for name in sorted(codegym.__all__):
         thing = getattr(codegym, name)
-        if inspect.isclass(thing) or inspect.isfunction(thing):
+        if inspect.isclass(thing) and issubclass(thing, gym.Env):
             yield from section(name, f"api-{anchor(name)}")
-            yield from autodoc(thing, ":no-index:", ":members:")
+            yield "See [environments](environments.md).\n"
+        elif inspect.isclass(thing) or inspect.isfunction(thing):
+            yield from section(name, f"api-{anchor(name)}")
+            yield from autodoc(thing, ":no-index:", *([":members:"] if inspect.isclass(thing) else []))
 
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
