@@ -327,7 +327,7 @@ def test_only_the_box_itself_may_connect(tmp_path, line):
         stranger.connect(str(tmp_path / "socket"))
         stranger.sendall(line)
         stranger.shutdown(socket.SHUT_WR)
-        with pytest.raises(SandboxError, match="something else than the box connected"):
+        with pytest.raises(SandboxError, match="a stranger connected to the socket of a box"):
             back_end._accept(listener, None, "right")
 
 
