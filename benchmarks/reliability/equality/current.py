@@ -76,7 +76,7 @@ def labels(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
         programs = [*labeler.label(labeler.sample(tasks))]
     model = ProcessRewardModel.from_policy(folder / "start")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a model of 50 programs may be no better than guessing
+        warnings.simplefilter("ignore")  # a model of 50 programs may be no better than chance
         report = train_prm(model, programs, TrainConfig(epochs=2, on_useless="warn"))
     model.save(folder / "prm")
     rows = [
