@@ -5,7 +5,7 @@ make the two environments. The names of ``codegym.__all__`` are the public surfa
 """
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from codegym.envs.registration import register_all
 from codegym.errors import (
@@ -18,12 +18,19 @@ from codegym.errors import (
     TaskError,
 )
 from codegym.judge import FakeJudge, Judge, JudgeLike, Status, Verdict, make_judge
-from codegym.plugins import load_object, suggest
+from codegym.plugins import lazy_exports
 from codegym.rewards import Reward, parse_reward
 from codegym.sandbox import FakeSandbox, Limits, open_sandbox
 from codegym.scorers import FakeLineScorer, LineScorer
 from codegym.step import Line, Step
 from codegym.tasks.record import AssertCheck, CallCheck, StdinCheck, Task
+
+if TYPE_CHECKING:
+    from codegym.envs.env import LineEnv, TokenEnv
+    from codegym.evaluation.evaluate import evaluate
+    from codegym.tasks.datasets import load_tasks
+    from codegym.tasks.source import make_task_source
+    from codegym.tokenizers import load_tokenizer
 
 __all__ = [
     "AssertCheck",
@@ -61,32 +68,24 @@ __all__ = [
     "parse_reward",
 ]
 
-# Imported on first use, so that ``import codegym`` stays light.
-_LAZY = {
-    "LineEnv": "codegym.envs.env:LineEnv",
-    "TokenEnv": "codegym.envs.env:TokenEnv",
-    "evaluate": "codegym.evaluation.evaluate:evaluate",
-    "load_tasks": "codegym.tasks.datasets:load_tasks",
-    "load_tokenizer": "codegym.tokenizers:load_tokenizer",
-    "make_task_source": "codegym.tasks.source:make_task_source",
-}
-
 try:
     __version__ = version("codegym")
 except PackageNotFoundError:  # a checkout that is on the path and not installed
     __version__ = "0+checkout"
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'codegym' has no attribute {name!r}{suggest(name, __all__)}")
-    value = globals()[name] = load_object(_LAZY[name])
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+# So that ``import codegym`` stays light.
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    __all__,
+    {
+        "LineEnv": "codegym.envs.env:LineEnv",
+        "TokenEnv": "codegym.envs.env:TokenEnv",
+        "evaluate": "codegym.evaluation.evaluate:evaluate",
+        "load_tasks": "codegym.tasks.datasets:load_tasks",
+        "load_tokenizer": "codegym.tokenizers:load_tokenizer",
+        "make_task_source": "codegym.tasks.source:make_task_source",
+    },
+)
 
 register_all()

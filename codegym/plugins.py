@@ -1,4 +1,4 @@
-"""Tables of plug-ins: one table a kind, and one way to name what is in none of them.
+"""Tables of plug-ins, one a kind; names of objects that are in no table; names that are imported on first use.
 
 A name is looked up in the table first, then among the entry points of the table's group. ``"package.module:object"``
 names an object that is in neither.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
@@ -112,3 +113,27 @@ def suggest(name: str, known: object) -> str:
     """
     close = difflib.get_close_matches(name, [*cast("Mapping[str, object]", known)], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def lazy_exports(
+    package: str, exported: Sequence[str], paths: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a package that imports some of its names on first use (PEP 562).
+
+    Args:
+        package: Name of the package, its ``__name__``.
+        exported: All public names of the package, its ``__all__``.
+        paths: ``"package.module:object"`` of each name that is imported on first use.
+    """
+
+    def get_attribute(name: str) -> object:
+        if name not in paths:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{suggest(name, exported)}")
+        found = load_object(paths[name])
+        setattr(sys.modules[package], name, found)  # the next access does not come here
+        return found
+
+    def list_names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *exported})
+
+    return get_attribute, list_names

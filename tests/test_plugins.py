@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import types
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 
-from codegym.plugins import Plugins, load_object, suggest
+from codegym.plugins import Plugins, lazy_exports, load_object, suggest
 
 
 def test_a_table_of_plug_ins_in_short():
@@ -75,3 +76,17 @@ def test_a_module_that_fails_raises_its_own_error(tmp_path: Path, monkeypatch: p
 
 def test_suggest_is_silent_if_nothing_is_alike():
     assert suggest("zzz", ["abc"]) == ""
+
+
+def test_a_package_imports_a_name_on_first_use(monkeypatch: pytest.MonkeyPatch):
+    package = types.ModuleType("lazy_package")
+    monkeypatch.setitem(sys.modules, "lazy_package", package)
+    package.__getattr__, package.__dir__ = lazy_exports(
+        "lazy_package", ["Ordered"], {"Ordered": "collections:OrderedDict"}
+    )
+    assert "Ordered" not in vars(package)
+    assert "Ordered" in dir(package)
+    assert package.Ordered is OrderedDict
+    assert vars(package)["Ordered"] is OrderedDict  # found without asking again
+    with pytest.raises(AttributeError, match=r"no attribute 'Orderd' \(did you mean 'Ordered'\?\)"):
+        getattr(package, "Orderd")  # noqa: B009 - the attribute is missing on purpose

@@ -3,9 +3,17 @@
 Its names are imported on first use, so that ``import codegym`` stays light.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from codegym.plugins import load_object, suggest
+from codegym.plugins import lazy_exports
+
+if TYPE_CHECKING:
+    from codegym.envs.batch import EpisodeBatch, StepResult
+    from codegym.envs.config import EnvConfig, LineEnvConfig
+    from codegym.envs.env import LineEnv, TokenEnv
+    from codegym.envs.replay import RecordActions
+    from codegym.envs.state import EpisodeState
+    from codegym.envs.vector import CodeVectorEnv, LineVectorEnv, TokenVectorEnv
 
 __all__ = [
     "CodeVectorEnv",
@@ -21,28 +29,20 @@ __all__ = [
     "TokenVectorEnv",
 ]
 
-_MODULES = {
-    "CodeVectorEnv": "vector",
-    "EnvConfig": "config",
-    "EpisodeBatch": "batch",
-    "EpisodeState": "state",
-    "LineEnv": "env",
-    "LineEnvConfig": "config",
-    "LineVectorEnv": "vector",
-    "RecordActions": "replay",
-    "StepResult": "batch",
-    "TokenEnv": "env",
-    "TokenVectorEnv": "vector",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{suggest(name, __all__)}")
-    value = globals()[name] = load_object(f"{__name__}.{_MODULES[name]}:{name}")
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    __all__,
+    {
+        "CodeVectorEnv": "codegym.envs.vector:CodeVectorEnv",
+        "EnvConfig": "codegym.envs.config:EnvConfig",
+        "EpisodeBatch": "codegym.envs.batch:EpisodeBatch",
+        "EpisodeState": "codegym.envs.state:EpisodeState",
+        "LineEnv": "codegym.envs.env:LineEnv",
+        "LineEnvConfig": "codegym.envs.config:LineEnvConfig",
+        "LineVectorEnv": "codegym.envs.vector:LineVectorEnv",
+        "RecordActions": "codegym.envs.replay:RecordActions",
+        "StepResult": "codegym.envs.batch:StepResult",
+        "TokenEnv": "codegym.envs.env:TokenEnv",
+        "TokenVectorEnv": "codegym.envs.vector:TokenVectorEnv",
+    },
+)

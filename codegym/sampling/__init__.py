@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from codegym.plugins import load_object
+from codegym.plugins import lazy_exports
 from codegym.sampling.base import Completion, LabelingCost, PrefixRequest, Sampler, complete, derive_seed
 from codegym.sampling.batching import batch_by_tokens, bucket_by_length, pack_by_length
 
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from codegym.sampling.checkpoint import load_checkpoint, save_checkpoint
     from codegym.sampling.hf import TransformersSampler
     from codegym.sampling.loading import load_causal
-
-_LAZY = {
-    "TransformersSampler": "codegym.sampling.hf:TransformersSampler",
-    "load_causal": "codegym.sampling.loading:load_causal",
-    "load_checkpoint": "codegym.sampling.checkpoint:load_checkpoint",
-    "save_checkpoint": "codegym.sampling.checkpoint:save_checkpoint",
-}
 
 __all__ = [
     "Completion",
@@ -39,8 +32,13 @@ __all__ = [
     "save_checkpoint",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
-    if name in _LAZY:
-        return load_object(_LAZY[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    __all__,
+    {
+        "TransformersSampler": "codegym.sampling.hf:TransformersSampler",
+        "load_causal": "codegym.sampling.loading:load_causal",
+        "load_checkpoint": "codegym.sampling.checkpoint:load_checkpoint",
+        "save_checkpoint": "codegym.sampling.checkpoint:save_checkpoint",
+    },
+)

@@ -9,8 +9,9 @@ r"""Sandboxes run untrusted programs under limits and report what happened.
 ``BACKENDS`` is the table of back ends; ``codegym.testing.check_sandbox`` checks one of your own.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from codegym.plugins import lazy_exports
 from codegym.sandbox.backends import BACKENDS, Backend, check_available, open_sandbox
 from codegym.sandbox.base import (
     AssertJob,
@@ -28,6 +29,9 @@ from codegym.sandbox.base import (
 )
 from codegym.sandbox.pool import Pool
 from codegym.sandbox.process import ProcessSandbox
+
+if TYPE_CHECKING:
+    from codegym.sandbox.docker import DockerSandbox
 
 __all__ = [
     "BACKENDS",
@@ -51,8 +55,4 @@ __all__ = [
     "open_sandbox",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of a module that needs the Docker SDK
-    if name == "DockerSandbox":
-        return BACKENDS["docker"]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_exports(__name__, __all__, {"DockerSandbox": "codegym.sandbox.docker:DockerSandbox"})

@@ -5,9 +5,9 @@ All but ``TrainConfig`` and ``Report`` needs PyTorch; it is imported on first us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from codegym.plugins import load_object
+from codegym.plugins import lazy_exports
 from codegym.scorers.prm.config import TrainConfig
 from codegym.scorers.prm.report import PRMQualityError, Report
 
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from codegym.scorers.prm.model import ProcessRewardModel
     from codegym.scorers.prm.train import evaluate_prm, train_prm
     from codegym.scorers.prm.value import ValueModel
-
-_LAZY = {
-    "ProcessRewardModel": "codegym.scorers.prm.model:ProcessRewardModel",
-    "ValueModel": "codegym.scorers.prm.value:ValueModel",
-    "evaluate_prm": "codegym.scorers.prm.train:evaluate_prm",
-    "train_prm": "codegym.scorers.prm.train:train_prm",
-}
 
 __all__ = [
     "PRMQualityError",
@@ -33,8 +26,13 @@ __all__ = [
     "train_prm",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
-    if name in _LAZY:
-        return load_object(_LAZY[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    __all__,
+    {
+        "ProcessRewardModel": "codegym.scorers.prm.model:ProcessRewardModel",
+        "ValueModel": "codegym.scorers.prm.value:ValueModel",
+        "evaluate_prm": "codegym.scorers.prm.train:evaluate_prm",
+        "train_prm": "codegym.scorers.prm.train:train_prm",
+    },
+)
