@@ -244,7 +244,7 @@ def default_policy(tasks: str) -> Path:
             f"a policy is needed: got policy=None with tasks={tasks!r}; expected the folder or Hub id of a causal "
             f"model. A tiny policy is trained only for a procedural family ({', '.join(FAMILIES)})"
         )
-    config = SFTConfig(family=tasks, horizon=family.span, rate=2.0, num_programs=3_000, num_epochs=2)
+    config = SFTConfig(tasks, family.span, num_programs=8_000, num_epochs=4, learning_rate=4e-3, warmup_steps=20)
     return train(config, console=Console())
 
 
