@@ -48,8 +48,11 @@ class EnduranceOptions:
     """Options of an endurance run."""
 
     programs: int = 100_000
+    """Programs that are judged."""
     sandbox: str = "docker"
+    """Sandbox back end."""
     workers: int = 2
+    """Programs that run at the same time."""
     recycle_after: int = 10_000
     """Programs after which a box is replaced; 0 never replaces a box."""
     out: Path | None = None

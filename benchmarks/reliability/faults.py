@@ -46,8 +46,11 @@ class FaultsOptions:
     """Options of a run with faults."""
 
     programs: int = 2000
+    """Programs that are judged."""
     sandbox: str = "docker"
+    """Sandbox back end."""
     workers: int = 2
+    """Programs that run at the same time."""
     restart_engine: bool = False
     """Restart the Docker engine once, half way; this ends all containers of this machine."""
     stopped_for_good: int = 1
@@ -55,6 +58,7 @@ class FaultsOptions:
     interrupt: bool = True
     """Also interrupt ``codegym judge`` by Ctrl-C and run it again."""
     seed: int = 0
+    """Seed of programs and faults."""
 
 
 def judge_under_fire(options: FaultsOptions, console: Console) -> Counter[str]:

@@ -41,12 +41,17 @@ class OverlapOptions:
     """Options of an overlap measurement."""
 
     sandbox: str = "docker"
+    """Sandbox back end."""
     workers: int = max(1, (os.cpu_count() or 2) - 1)
     """Programs that are judged at the same time."""
     slots: int = 64
+    """Episodes of the vector environment."""
     programs: int = 4000
+    """Programs that are judged."""
     rounds: int = 3
+    """Rounds of measurement."""
     out: Path | None = None
+    """File for the results as JSON."""
 
 
 @dataclass(frozen=True)

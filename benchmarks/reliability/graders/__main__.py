@@ -50,12 +50,16 @@ Answers = dict[str, str]
 class GradersOptions:
     """Options of a comparison of graders."""
 
-    only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"some of: {', '.join(PEERS + OURS)}")] = ()
-    classes: Annotated[tuple[str, ...], tyro.conf.arg(help="modules of the corpora, such as: exits lies")] = ()
+    only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Run only some of: {', '.join(PEERS + OURS)}")] = ()
+    classes: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="Run only these modules of the corpora, such as: exits lies")
+    ] = ()
     every: int = 1
     """Take every n-th case only, for a quick look."""
     workers: int = 2
+    """Programs that run at the same time."""
     out: Path = Path("graders.json")
+    """File for the answers; the same command continues an interrupted run."""
 
 
 def cases(options: GradersOptions) -> dict[str, Case]:

@@ -47,6 +47,7 @@ class ThroughputOptions:
     rl4lms: Path | None = None
     """Clone of github.com/allenai/RL4LMs, bare or not. Default: its rows are left out."""
     rounds: int = 5
+    """Rounds of measurement."""
     seconds: float = 0.3
     """Seconds for one row in one round."""
     clock: Literal["wall", "cpu"] = "wall"

@@ -43,7 +43,8 @@ class ContenderOptions:
     workers: int = 2
     """Programs that run at the same time; the machine should have as many cores."""
     rounds: int = 5
-    only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"some of: {', '.join(CONTENDERS)}")] = ()
+    """Rounds of measurement."""
+    only: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Run only some of: {', '.join(CONTENDERS)}")] = ()
     scale: float = 1.0
     """Factor on the number of programs, for example 0.1 for a quick look."""
     out: Path | None = None

@@ -31,6 +31,7 @@ class TrainingOptions:
     """Options of the training measurements."""
 
     parts: tuple[Literal["generation", "end-to-end"], ...] = ("generation", "end-to-end")
+    """Measurements to run."""
     models: tuple[Literal["tiny", "100m"], ...] = ("tiny", "100m")
     """Models whose generation is measured."""
     batch_sizes: tuple[int, ...] = ()
@@ -38,9 +39,11 @@ class TrainingOptions:
     threads: tuple[int, ...] = (1, 2)
     """Numbers of threads of PyTorch, one after the other in this process."""
     rounds: int = 5
+    """Rounds of measurement."""
     end_to_end: end_to_end.EndToEndOptions = end_to_end.EndToEndOptions()  # noqa: RUF009 - a frozen record
     """Options of the whole training runs."""
     out: Path | None = None
+    """File for the results as JSON."""
 
 
 def main(options: TrainingOptions) -> None:
