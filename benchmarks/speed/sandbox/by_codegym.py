@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from benchmarks.speed.sandbox.contenders import Pending, Submit
 from benchmarks.speed.sandbox.programs import Program
-from codegym import Task
 from codegym.judge import Judge, Verdict
 from codegym.sandbox import DockerSandbox, Pool, ProcessSandbox
 from codegym.tasks import Task
