@@ -13,15 +13,15 @@ import gymnasium as gym
 import pytest
 
 from agents import AGENTS
-from agents.policies.causal import make_tiny
+from agents.policies.causal import TinyConfig, make_tiny
 from benchmarks.experiments.prm_pays import QUICK
 from benchmarks.lab.design import Arm, RunSpec, Setting
 from benchmarks.lab.records import read_record, write_record
 from benchmarks.lab.results import ArmResult
 from benchmarks.lab.train_arm import main as train_arm
+from codegym import StdinCheck, Task
 from codegym.cli import main
-from codegym.tasks.procedural import FAMILIES
-from codegym.tasks.procedural.vocabulary import vocabulary
+from codegym.tasks.datasets import save_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,8 +51,9 @@ def python(*args: object) -> str:
 
 
 def tiny_policy(folder: Path) -> Path:
-    """Policy that has learned nothing, with a tokenizer for programs of the small families."""
-    return make_tiny(vocabulary(FAMILIES["pipelines"]())).save(folder)
+    """Policy that has learned nothing, with a token for each byte, so that it reads any task."""
+    size = TinyConfig(num_layers=1, width=16, num_heads=2, mlp_width=16, max_positions=256)
+    return make_tiny("bytes", size).save(folder)
 
 
 def run_arm(folder: Path, arm: Arm, **design: object) -> ArmResult:
@@ -172,9 +173,7 @@ class Parrot(Sandbox):
     env = gym.make("codegym/Line-v0", sandbox="recipe_sandbox:Parrot")
     env.reset(seed=0)
     env.close()
-    (package / "tasks.jsonl").write_text(
-        '{"format": 1, "task_id": "a", "prompt": "Say a.", "checks": [{"stdin": "", "stdout": "a"}]}\n'
-    )
+    save_tasks([Task("a", "Say a.", (StdinCheck("", "a"),))], package / "tasks.jsonl")
     (package / "samples.jsonl").write_text('{"task_id": "a", "completion": "a"}\n')
     options = ("--tasks", "tasks.jsonl", "--sandbox", "recipe_sandbox:Parrot")
     assert codegym("judge", "samples.jsonl", *options) == 0
