@@ -100,7 +100,7 @@ def update(
         optimizer: Optimizer of the policy.
         ref_log_probs: Log-probability of each chosen token under the starting policy, [B, T], or None.
     """
-    config, steps = run.config, []
+    config, steps = run.config, list[dict[str, float]]()
     for epoch in range(config.update_epochs):
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):
             part, clip = rollout.select(rows), (config.clip_low, config.clip_high)
@@ -119,7 +119,7 @@ def update(
 def share_of_mixed_groups(rollout: Rollout) -> float:
     """Return the share of the groups of ``rollout`` whose scores differ; other groups have zero advantages."""
     mixed = [rollout.scores[rollout.groups == group].unique().numel() > 1 for group in rollout.groups.unique()]
-    return sum(mixed) / max(len(mixed), 1)
+    return float(sum(mixed) / max(len(mixed), 1))
 
 
 AGENT = Agent(GRPOConfig, train)

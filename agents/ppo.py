@@ -181,7 +181,7 @@ def update_policy(
         optimizer: Optimizer of the policy.
         ref_log_probs: Log-probability of each chosen token under the starting policy, [B, T], or None.
     """
-    config, steps = run.config, []
+    config, steps = run.config, list[dict[str, float]]()
     for epoch in range(config.update_epochs):
         first = len(steps)
         for rows in run.minibatches(iteration, epoch, len(rollout.tokens)):

@@ -181,7 +181,7 @@ class Fit:
             group["lr"] = learning_rate(self.config, self.step, self.num_steps)
         loss = completion_loss(self.policy.model, batch)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, self.config.max_grad_norm)
         self.optimizer.step()
         self.step += 1

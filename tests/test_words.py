@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,7 +152,7 @@ def fields(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef) and isinstance(body, list):
-            for before, after in zip(body, body[1:], strict=False):
+            for before, after in itertools.pairwise(body):
                 if (
                     isinstance(before, ast.AnnAssign | ast.Assign)
                     and isinstance(after, ast.Expr)

@@ -125,13 +125,14 @@ def init_critic(run: Run[RunConfig], value_init: ValueInit) -> Critic:
         )
     if value_init != "weights":
         return make_critic(run.model)
-    if not hasattr(run.line_scorer, "value_model"):
+    make_value_model = getattr(run.line_scorer, "value_model", None)
+    if make_value_model is None:
         kind = type(run.line_scorer).__name__
         raise ValueError(
             f'value_init="weights" needs weights to copy: got a {kind}; expected a ProcessRewardModel. Use '
             'value_init="distilled", which takes any line scorer'
         )
-    return Critic(run.line_scorer.value_model(run.policy.tokenizer))
+    return Critic(make_value_model(run.policy.tokenizer))
 
 
 def scored_programs(run: Run[RunConfig], scorer: LineScorer, num_rollouts: int) -> tuple[Tensor, Tensor, Tensor]:

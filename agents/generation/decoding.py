@@ -84,7 +84,7 @@ def _cache_name(model: Any) -> str:
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
-class _Layer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
+class _Layer(DynamicLayer):
     """A layer of a ``transformers`` cache that keeps its rows in place instead of copying all of them every step."""
 
     def __init__(self, slots: KeysAndValues) -> None:

@@ -66,7 +66,7 @@ def generate(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
     eos_token_id: int,
-    sampling: Sampling = Sampling(),  # noqa: B008 - a frozen record
+    sampling: Sampling = Sampling(),
     *,
     generator: torch.Generator | None = None,
     allowed: Allowed | None = None,

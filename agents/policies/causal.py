@@ -66,7 +66,7 @@ def _no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def make_policy(vocab_size: int, config: TinyConfig = TinyConfig(), seed: int = 0) -> PreTrainedModel:  # noqa: B008
+def make_policy(vocab_size: int, config: TinyConfig = TinyConfig(), seed: int = 0) -> PreTrainedModel:
     """Make a causal model with random weights.
 
     Args:
@@ -252,7 +252,7 @@ class Policy:
         return sample(logits.log_softmax(-1), randoms)
 
 
-def make_tiny(tokenizer: object, config: TinyConfig = TinyConfig(), seed: int = 0) -> Policy:  # noqa: B008
+def make_tiny(tokenizer: object, config: TinyConfig = TinyConfig(), seed: int = 0) -> Policy:
     """Make a tiny policy from scratch.
 
     Args:

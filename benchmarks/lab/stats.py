@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
@@ -39,7 +40,7 @@ def samples_to_threshold(curve: Sequence[CurvePoint], threshold: float = TARGET_
         threshold: Pass rate to reach.
     """
     points = evaluations(curve)
-    for (_, before), (programs, now) in zip(points, points[1:], strict=False):
+    for (_, before), (programs, now) in itertools.pairwise(points):
         if (before + now) / 2 >= threshold:
             return float(programs)
     return math.inf

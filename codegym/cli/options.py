@@ -124,7 +124,7 @@ class SandboxOptions:
     """Packages that programs may import beyond the standard library, such as: --packages numpy"""
     preload: tuple[str, ...] = ()
     """Modules that are loaded before programs run, so that importing them takes no time."""
-    limits: Limits = Limits()
+    limits: Limits = Limits()  # noqa: RUF009 - a frozen record
     """Limits of each program, its child processes included."""
 
     def open(self) -> Sandbox:

@@ -157,7 +157,7 @@ class TransformersSampler:
         output = generate(
             tokens,
             attention_mask=(columns >= padding[:, None]).long(),
-            generation_config=GenerationConfig(**options),  # type: ignore[no-untyped-call]
+            generation_config=GenerationConfig(**options),
             logits_processor=LogitsProcessorList([self._choice(rows, longest, budget, device)]),
         )
         return map(self._completion, rows, output[:, longest:].tolist())

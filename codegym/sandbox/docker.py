@@ -235,7 +235,7 @@ def sweep(client: docker.DockerClient, everything: bool = False) -> int:
     """
     num_removed = 0
     for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
-        host, pid, started = (container.labels[OWNER].split("/") + ["", ""])[:3]
+        host, pid, started = ([*container.labels[OWNER].split("/"), "", ""])[:3]
         alive = host != socket.gethostname() or (pid.isdigit() and _start_time(int(pid)) == started)
         if everything or not alive:
             remove(container.id)

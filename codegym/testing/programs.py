@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 60.0
 """Time in which every request must be answered, in seconds."""
 
 
-def request(source: str, job: ScriptJob | CallJob | AssertJob, **options: Any) -> Request:  # noqa: ANN401 - of Request
+def request(source: str, job: ScriptJob | CallJob | AssertJob, **options: Any) -> Request:
     """Return a request with the contract's limits.
 
     Args:

@@ -16,7 +16,6 @@ __all__ = [
     "VocabularyTokenizer",
     "encode_exactly",
     "load_tokenizer",
-    "load_tokenizer",
     "resolve_model",
     "save_tokenizer",
     "train_tokenizer",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-import codegym  # noqa: F401 - registers the environments
+import codegym
 from agents.generation.generate import Sampling
 from agents.policies.causal import LoraConfig, Policy, TinyConfig, load_policy, make_policy, make_tiny, with_lora
 from codegym.tokenizers import train_tokenizer

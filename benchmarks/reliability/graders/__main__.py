@@ -34,8 +34,8 @@ from codegym.judge import Judge
 from codegym.sandbox import BACKENDS, Limits
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tests"))  # the corpora are test data, no package
-import exploits  # noqa: E402
-import oddities  # noqa: E402
+import exploits
+import oddities
 
 if TYPE_CHECKING:
     from corpus import Case

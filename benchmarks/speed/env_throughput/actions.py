@@ -129,7 +129,7 @@ class ActionWriter:
         programs = []  # each begins at another line
         for start in range(min(slots, len(lines))):
             body = tokenizer.encode("".join(lines[start:] + lines[:start]))
-            programs.append((head + body * (length // len(body) + 1))[: length - 1] + [tokenizer.eos_token_id])
+            programs.append([*(head + body * (length // len(body) + 1))[: length - 1], tokenizer.eos_token_id])
         self._programs = np.array([programs[slot % len(programs)] for slot in range(slots)])  # [slots, length]
         marks = self._programs == self._digits[int(MARK)]
         places = np.arange(length)

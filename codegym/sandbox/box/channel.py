@@ -86,7 +86,7 @@ class Channel:
         except ValueError:
             return _plain(["call", remote, arguments, keywords])
         # A known question needs no second check: marshalling hides no types but those of buffers.
-        if question == self._expected or _is_exact(arguments) and _is_exact(keywords):
+        if question == self._expected or (_is_exact(arguments) and _is_exact(keywords)):
             return question
         return _plain(["call", remote, arguments, keywords])
 

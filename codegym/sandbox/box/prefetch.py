@@ -56,7 +56,7 @@ class PermissiveAnswer:
 
 
 class _AssertRemover(ast.NodeTransformer):
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802 - the name that is looked for
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         return ast.copy_location(ast.Expr(node.test), node)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:

@@ -79,7 +79,7 @@ class Labeler:
         self,
         sampler: Sampler,
         judge: JudgeLike,
-        settings: LabelSettings = LabelSettings(),  # noqa: B008 - a frozen record
+        settings: LabelSettings = LabelSettings(),
         *,
         on_round: Callable[[LabelingCost], object] = lambda _: None,
     ) -> None:

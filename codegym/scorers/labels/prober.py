@@ -126,7 +126,7 @@ def judge_programs(
         waiting = {key: waiting[key] for key in failures}
     if len(waiting) == len(passed) and len(passed) >= _MANY:
         raise SandboxError(
-            f"the machine failed for all of {len(passed)} programs: got, for example, {[*failures.values()][0]}; "
+            f"the machine failed for all of {len(passed)} programs: got, for example, {next(iter(failures.values()))}; "
             "expected verdicts. Check the sandbox with codegym sandbox check"
         )
     return passed

@@ -240,7 +240,7 @@ class _Training:
         targets = torch.tensor([target for example in batch for target in example.targets], device=z.device)
         loss = mean_loss(z, targets, self.config.loss)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         self.schedule.step()

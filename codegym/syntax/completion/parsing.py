@@ -192,7 +192,7 @@ def _field_is_viable(field: str, quotes: str) -> bool:
 def _is_field(field: str) -> bool:
     """Whether the content of the braces of an f-string can be closed: an expression, = and a conversion after it."""
     match = _CONVERSION.match(field)
-    return bool(field.strip()) and (is_expression(field) or match is not None and is_expression(match[1]))
+    return bool(field.strip()) and (is_expression(field) or (match is not None and is_expression(match[1])))
 
 
 def _plain_is_viable(inside: str, prefix: str) -> bool:

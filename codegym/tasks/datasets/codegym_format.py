@@ -112,7 +112,7 @@ def read(row: Row) -> Task:
     )
 
 
-def _write(tasks: Iterable[Task], raw: Any, *, packed: bool) -> None:  # noqa: ANN401 - a binary file
+def _write(tasks: Iterable[Task], raw: Any, *, packed: bool) -> None:
     if not packed:
         raw.writelines(_line(task) for task in tasks)
         return
@@ -176,7 +176,7 @@ _MAKERS: dict[tuple[str, ...], Callable[..., Check]] = {
 }
 
 
-def _field(row: Row, name: str, kind: type, default: object) -> Any:  # noqa: ANN401
+def _field(row: Row, name: str, kind: type, default: object) -> Any:
     try:
         value = decode(row.values.get(name, default))
     except RecursionError:

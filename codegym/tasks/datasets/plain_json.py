@@ -36,7 +36,7 @@ def plain_text(value: object) -> str:
         raise DatasetError("a value is nested too deeply") from None
 
 
-def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def encode(value: object) -> Any:
     """Return ``value`` as data that ``json`` can write.
 
     Raises:
@@ -48,7 +48,7 @@ def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
     return write(value)
 
 
-def decode(data: Any) -> Any:  # noqa: ANN401
+def decode(data: Any) -> Any:
     """Return the value of which ``encode`` made ``data``.
 
     Raises:
@@ -69,7 +69,7 @@ def decode(data: Any) -> Any:  # noqa: ANN401
         raise DatasetError(f"{tag}: {error}") from error
 
 
-def _write_str(value: str) -> Any:  # noqa: ANN401
+def _write_str(value: str) -> Any:
     try:
         value.encode()
     except UnicodeEncodeError:  # JSON would join two neighbouring halves
@@ -77,15 +77,15 @@ def _write_str(value: str) -> Any:  # noqa: ANN401
     return value
 
 
-def _write_int(value: int) -> Any:  # noqa: ANN401
+def _write_int(value: int) -> Any:
     return {"$int": hex(value)} if value.bit_length() > _MAX_BITS else value
 
 
-def _write_float(value: float) -> Any:  # noqa: ANN401
+def _write_float(value: float) -> Any:
     return value if math.isfinite(value) else {"$float": repr(value)}
 
 
-def _write_dict(value: dict[object, object]) -> Any:  # noqa: ANN401
+def _write_dict(value: dict[object, object]) -> Any:
     if all(type(key) is str and not key.startswith("$") and key.isascii() for key in value):
         return {key: encode(item) for key, item in value.items()}
     return {"$dict": [[encode(key), encode(item)] for key, item in value.items()]}

@@ -48,7 +48,7 @@ def source_of(value: object) -> str:
         raise DatasetError(f"an argument cannot be written as Python: {describe_value(value)} ({error})") from error
 
 
-def _tuples(value: Any, depth: int) -> Any:  # noqa: ANN401
+def _tuples(value: Any, depth: int) -> Any:
     """Return a value with tuples for the lists in its outer ``depth`` levels; -1 for all levels."""
     if depth == 0 or not isinstance(value, list):
         return value

@@ -145,7 +145,7 @@ def unix_newlines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def decode_json(text: str | bytes) -> Any:
     """Return the value of a JSON ``text``, with whole numbers of any length (TACO has rows with more than 4300 digits).
 
     Raises:

@@ -26,7 +26,7 @@ _METHODS = re.compile(
 _PADDING = frozenset(["ljust", "rjust"])
 
 
-class Returned(Exception):  # noqa: N818 - it ends a function, at any depth of its loops
+class Returned(Exception):
     """Exception that a ``return`` raises, with the value."""
 
 
@@ -112,18 +112,18 @@ class _Guards(ast.NodeTransformer):
             raise ValueError(f"{type(node).__name__} is outside the grammar")
         return super().visit(node)
 
-    def visit_For(self, node: ast.For | ast.While) -> ast.For | ast.While:  # noqa: N802 - named by ast
+    def visit_For(self, node: ast.For | ast.While) -> ast.For | ast.While:
         self.generic_visit(node)
         node.body.insert(0, _do(_call("_step")))
         return node
 
-    visit_While = visit_For  # noqa: N815
+    visit_While = visit_For
 
-    def visit_Return(self, node: ast.Return) -> ast.Expr:  # noqa: N802
+    def visit_Return(self, node: ast.Return) -> ast.Expr:
         self.generic_visit(node)
         return _do(_call("_give", node.value or ast.Constant(None, **_PLACE)))
 
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
         self.generic_visit(node)
         if isinstance(node.value, ast.Tuple):
             node.value.elts = [_call("_fit", value) for value in node.value.elts]
@@ -131,18 +131,18 @@ class _Guards(ast.NodeTransformer):
             node.value = _call("_fit", node.value)
         return node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)
         loaded = ast.parse(ast.unparse(node.target), mode="eval").body
         if isinstance(node.op, ast.Mult):
             return ast.Assign([node.target], _call("_times", loaded, node.value), **_PLACE)
         return [node, _do(_call("_fit", loaded))]
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         return _call("_times", node.left, node.right) if isinstance(node.op, ast.Mult) else node
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "append":
             node.args = [_call("_fit", value) for value in node.args]

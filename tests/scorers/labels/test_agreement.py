@@ -37,7 +37,7 @@ def sloppy(requests: Sequence[PrefixRequest]) -> list[list[Completion]]:
     return [[one(request, number) for number in range(request.num_completions)] for request in requests]
 
 
-@pytest.mark.parametrize("horizon, least", [((1, 5), 0.97), ((2, 6), 0.96)])
+@pytest.mark.parametrize(("horizon", "least"), [((1, 5), 0.97), ((2, 6), 0.96)])
 def test_labels_agree_with_the_oracle(horizon, least):
     rng = np.random.default_rng(1)
     tasks = {task.task_id: task for task in (Pipelines(horizon=horizon).draw(rng) for _ in range(150))}

@@ -68,7 +68,7 @@ def test_a_program_that_passes_costs_nothing():
     assert labeler.cost.completions == labeler.cost.executions == 0
 
 
-@pytest.mark.parametrize("first_wrong, expected", [(8, [2, 2, 2]), (1, [20, 20, 20, 2])], ids=["right", "wrong"])
+@pytest.mark.parametrize(("first_wrong", "expected"), [(8, [2, 2, 2]), (1, [20, 20, 20, 2])], ids=["right", "wrong"])
 def test_a_prefix_costs_two_where_one_of_them_succeeds_and_else_exactly_k(first_wrong, expected):
     # 8 lines, of which the last is known: borders 4, 6, 7, all recoverable; or 4, 2, 1, none of them, then the prompt
     [found] = make_labeler(witnesses=False).label([make_program(make_task(), first_wrong)])

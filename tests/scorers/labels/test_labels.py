@@ -51,7 +51,7 @@ def test_soft_labels_of_a_searched_program_are_refused():
 
 
 @pytest.mark.parametrize(
-    "fields, expected",
+    ("fields", "expected"),
     [
         ({"num_correct_lines": 3, "passed": True}, LabelClass.CORRECT),
         ({"num_correct_lines": 1}, LabelClass.REVISED),
@@ -69,7 +69,7 @@ OF_CLASS = {"C": {"num_correct_lines": 3, "passed": True}, "R": {"num_correct_li
 
 
 @pytest.mark.parametrize(
-    "selection, expected",
+    ("selection", "expected"),
     [
         ("full", "easy easy medium medium revised revised mixed mixed mixed hard hard"),
         ("remove_hard", "easy easy medium medium revised revised mixed mixed mixed"),
