@@ -71,7 +71,8 @@ def main(options: EqualityOptions) -> None:
         fingerprint(source, options, options.out / f"{name}.json", console)
         for name, source in (("old", options.old), ("new", options.new))
     )
-    comparisons = [compare(part, *pair) for part in old for pair in [(old[part], new.get(part))]]
+    chosen = [part for part in old if ("verdicts" if part.startswith("verdicts") else "training") in options.parts]
+    comparisons = [compare(part, old[part], new.get(part)) for part in chosen]
     steady = [
         without_timing(each, old[each.part], new.get(each.part, {})) if each.part.startswith("verdicts") else each
         for each in comparisons
