@@ -76,7 +76,7 @@ def train(config: GRPOConfig, **inputs: Unpack[RunInputs]) -> Run[GRPOConfig]:
             else:
                 learned = rollout
             if len(learned.tokens):
-                ref_log_probs = run.reference_log_probs(learned, reference)
+                ref_log_probs = None if reference is None else run.reference_log_probs(learned, reference)
                 metrics |= update(run, iteration, learned, advantages, optimizer, ref_log_probs)
             run.log(iteration, rollout, metrics)
     return run

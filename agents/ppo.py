@@ -127,7 +127,7 @@ def train(
         run.register(critic=critic, actor_optimizer=actor_optimizer, critic_optimizer=critic_optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration)
-            ref_log_probs = run.reference_log_probs(rollout, reference)
+            ref_log_probs = None if reference is None else run.reference_log_probs(rollout, reference)
             rewards = add_kl_penalty(rollout, ref_log_probs, config.kl_placement, config.kl_coef).rewards
             returns = returns_to_go(rewards, rollout.mask, config.gamma)
             setup.prepare(run, iteration, critic)

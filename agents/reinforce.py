@@ -63,7 +63,7 @@ def train(config: REINFORCEConfig, **inputs: Unpack[RunInputs]) -> Run[REINFORCE
         run.register(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration)
-            ref_log_probs = run.reference_log_probs(rollout, reference)
+            ref_log_probs = None if reference is None else run.reference_log_probs(rollout, reference)
             charged = add_kl_penalty(rollout, ref_log_probs, config.kl_placement, config.kl_coef)
             returns = returns_to_go(charged.rewards, charged.mask) if config.to_go else charged.scores[:, None]
             advantages = (returns - baseline(run, iteration, charged)) * rollout.mask

@@ -66,7 +66,7 @@ def train(config: REINFORCEPPConfig, **inputs: Unpack[RunInputs]) -> Run[REINFOR
         run.register(optimizer=optimizer)
         for iteration in run.iterations():
             rollout = run.collect(iteration, config.group_size)
-            ref_log_probs = run.reference_log_probs(rollout, reference)
+            ref_log_probs = None if reference is None else run.reference_log_probs(rollout, reference)
             advantages = whitened_returns(config, rollout, ref_log_probs)
             steps, clip = [], (config.clip_range, config.clip_range)
             for epoch in range(config.update_epochs):

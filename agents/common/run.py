@@ -264,15 +264,13 @@ class Run(Generic[ConfigT_co]):
         return copy.deepcopy(self.model).eval().requires_grad_(False) if kl_coef else None
 
     @torch.no_grad()
-    def reference_log_probs(self, rollout: Rollout, reference: nn.Module | None) -> Tensor | None:
+    def reference_log_probs(self, rollout: Rollout, reference: nn.Module) -> Tensor:
         """Return the log-probability of each chosen token under the reference, [B, T].
 
         Args:
             rollout: Programs to score.
-            reference: Policy that does not learn. With None there is nothing to return.
+            reference: Policy that does not learn.
         """
-        if reference is None:
-            return None
         rows = torch.arange(len(rollout.tokens)).split(self.config.minibatch_size)
         return torch.cat([self.log_probs(rollout.select(part), reference)[0] for part in rows])
 

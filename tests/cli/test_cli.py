@@ -222,7 +222,7 @@ def test_bad_sample_names_file_line_and_field(data: Path, machine: Machine, line
         (["judge", "no.jsonl", "--tasks", "jsonl", "--path", "{tasks}"], "no.jsonl: cannot be read"),
         (["judge", "no.txt", "--tasks", "jsonl", "--path", "{tasks}"], "expected a name that ends in .jsonl"),
         (["judge", "no.jsonl", "--tasks", "jsonl", "--path", "no.jsonl"], "no.jsonl: cannot be read"),
-        (["judge", "no.jsonl", "--tasks", "pascal"], "no tasks 'pascal'; there are"),
+        (["judge", "no.jsonl", "--tasks", "pascal"], "unknown tasks: got 'pascal'; expected one of arithmetic"),
         (
             ["validate", "--tasks", "jsonl", "--path", "{tasks}", "--repeats", "0"],
             "got --repeats 0; expected at least 1",

@@ -34,7 +34,7 @@ def test_frames_keep_their_size_and_are_even() -> None:
 
 @pytest.mark.parametrize("size", [(961, 640), (960, 641), (100, 640), (960, 100)])
 def test_sizes_that_make_no_video_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="even and at least 480 x 320"):
+    with pytest.raises(ValueError, match="expected even numbers, at least 480 x 320"):
         rgb_array(make_view(), size=size)
 
 

@@ -49,7 +49,7 @@ def test_rewards_that_are_not_finite(reward: float, strength: int) -> None:
 
 
 def test_one_reward_for_every_line_or_an_error() -> None:
-    with pytest.raises(ValueError, match="3 lines needs as many rewards, got 1"):
+    with pytest.raises(ValueError, match="wrong number of line rewards: got 1; expected one for each of 3 lines"):
         rows(make_view(line_rewards=(1.0,)), 80)
 
 

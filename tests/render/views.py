@@ -50,7 +50,7 @@ def views(draw) -> View:
     error = draw(st.none() | st.builds(Failure, texts, texts, st.none() | st.integers(1, 9)))
     return make_view(
         program,
-        task=Task(draw(texts), draw(texts), TASK.checks),
+        task=Task(draw(texts.filter(bool)), draw(texts), TASK.checks),
         open_line=draw(texts),
         total=draw(numbers),
         terms=draw(st.dictionaries(texts, numbers, max_size=4)),
