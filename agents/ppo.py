@@ -1,6 +1,6 @@
 """PPO: proximal policy optimization, token by token, with a critic (Schulman et al., arXiv 1707.06347).
 
-    python -m agents.ppo                                  # trains a tiny policy on short pipelines, about 3 minutes
+    python -m agents.ppo                                  # trains a tiny policy on arithmetic tasks and improves it
     python -m agents.ppo --policy runs/start --out runs/ppo --tasks pipelines --reward "outcome + 0.5*process"
 
 Rewards are placed on the tokens that earned them (the credit of the environment), the critic predicts the return before
